@@ -1,0 +1,478 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
+
+import {ICapacity} from "./interfaces/ICapacity.sol";
+import {IDelivery} from "./interfaces/IDelivery.sol";
+import {IStandard} from "./interfaces/IStandard.sol";
+import {ITreasury} from "./interfaces/ITreasury.sol";
+import {Grades} from "./libraries/Grades.sol";
+import {ProductId} from "./types/ProductId.sol";
+
+/// @title Delivery
+/// @notice Holds sites to what they owe. Specified in {IDelivery}.
+contract Delivery is IDelivery, AccessManaged {
+    using SafeCast for uint256;
+
+    /* TYPES */
+
+    struct Obligation {
+        uint64 units;
+        uint112 bondMicro;
+    }
+
+    /// @dev Offers of one site for one product that wait to be settled: all of one round, hence of one clearing price.
+    /// Both figures per unit are those of the round's first offer, so that its last is held to the same.
+    struct Reserve {
+        uint40 round;
+        uint64 units;
+        uint72 marginMicro;
+        uint72 floorMicro;
+    }
+
+    struct Record {
+        uint128 deliveredMilliHours;
+        uint128 failedMilliHours;
+    }
+
+    /* IMMUTABLES */
+
+    IStandard public immutable standard;
+    ICapacity public immutable capacity;
+    ITreasury public immutable treasury;
+    address public immutable exchange;
+
+    uint32 private immutable REPORT_PERIOD;
+    uint32 private immutable DISPUTE_PERIOD;
+    uint32 private immutable RULING_PERIOD;
+    uint32 private immutable GRACE;
+    uint16 private immutable PENALTY_MARGIN_BP;
+    uint16 private immutable DISPUTE_DEPOSIT_BP;
+    uint16 private immutable DERATING_FLOOR_BP;
+
+    /* STORAGE */
+
+    /// @inheritdoc IDelivery
+    uint64 public leaseCount;
+    mapping(ProductId product => mapping(uint32 site => Obligation)) private _obligations;
+    mapping(ProductId product => mapping(uint32 site => Reserve)) private _reserves;
+    mapping(uint64 lease => Lease) private _leases;
+    mapping(uint32 site => Record) private _records;
+
+    constructor(
+        address authority,
+        IStandard standard_,
+        ICapacity capacity_,
+        ITreasury treasury_,
+        address exchange_,
+        Terms memory terms_
+    ) AccessManaged(authority) {
+        require(terms_.penaltyMarginBp <= Grades.ONE_BP, Delivery_TermsOutOfRange(terms_.penaltyMarginBp, 10_000));
+        require(terms_.disputeDepositBp <= Grades.ONE_BP, Delivery_TermsOutOfRange(terms_.disputeDepositBp, 10_000));
+        require(terms_.deratingFloorBp <= Grades.ONE_BP, Delivery_TermsOutOfRange(terms_.deratingFloorBp, 10_000));
+        (standard, capacity, treasury, exchange) = (standard_, capacity_, treasury_, exchange_);
+        REPORT_PERIOD = terms_.reportPeriod_s;
+        DISPUTE_PERIOD = terms_.disputePeriod_s;
+        RULING_PERIOD = terms_.rulingPeriod_s;
+        GRACE = terms_.grace_s;
+        PENALTY_MARGIN_BP = terms_.penaltyMarginBp;
+        DISPUTE_DEPOSIT_BP = terms_.disputeDepositBp;
+        DERATING_FLOOR_BP = terms_.deratingFloorBp;
+    }
+
+    modifier only(address caller) {
+        require(msg.sender == caller, Delivery_OnlyMarket(msg.sender));
+        _;
+    }
+
+    /* REDEEM */
+
+    /// @inheritdoc IDelivery
+    function redeem(uint256 product, uint32 site, uint64 units, bytes32 jobHash) external returns (uint64 lease) {
+        ProductId id = ProductId.wrap(product);
+        require(units != 0, Delivery_ZeroUnits());
+        require(block.timestamp < id.startOf(), Delivery_WindowStarted(id.startOf(), block.timestamp));
+        uint112 bond = _subObligation(id, site, units);
+
+        lease = ++leaseCount;
+        Lease storage l = _leases[lease];
+        // An obligation's units were orders or mints of < 2^32 units within one site's calendar lane of 32 bits.
+        (l.holder, l.units, l.state) = (msg.sender, uint32(units), State.OPEN);
+        (l.product, l.site, l.bondMicro) = (uint88(product), site, bond);
+        emit Redeemed(lease, product, msg.sender, site, units, bond, jobHash);
+        capacity.burn(msg.sender, id, units);
+    }
+
+    /* REPORT */
+
+    /// @inheritdoc IDelivery
+    function report(uint64 lease, uint64 deliveredMilli, bytes32 usageRoot) external {
+        Lease storage l = _openForProvider(lease);
+        ProductId product = ProductId.wrap(l.product);
+        require(block.timestamp >= product.startOf(), Delivery_WindowNotStarted(product.startOf(), block.timestamp));
+        uint256 deadline_s = product.endOf() + REPORT_PERIOD;
+        require(block.timestamp <= deadline_s, Delivery_DeadlinePassed(deadline_s, block.timestamp));
+        require(deliveredMilli <= _fullMilli(l), Delivery_AboveLease(deliveredMilli, _fullMilli(l)));
+
+        (l.state, l.at_s, l.reportedMilli) = (State.REPORTED, uint40(block.timestamp), deliveredMilli);
+        emit Reported(lease, deliveredMilli, usageRoot);
+    }
+
+    /// @inheritdoc IDelivery
+    function abort(uint64 lease, uint64 deliveredMilli) external {
+        Lease storage l = _openForProvider(lease);
+        ProductId product = ProductId.wrap(l.product);
+        require(block.timestamp < product.endOf(), Delivery_WindowEnded(product.endOf(), block.timestamp));
+        uint64 fullMilli = _fullMilli(l);
+        uint256 passed_s = Math.saturatingSub(block.timestamp, product.startOf());
+        // passed_s is less than the window's length: the quotient is at most fullMilli.
+        uint64 mostMilli = uint64(fullMilli * passed_s / (product.endOf() - product.startOf()));
+        require(deliveredMilli <= mostMilli, Delivery_AboveLease(deliveredMilli, mostMilli));
+
+        // Rounded down for the provider: the holder is refunded the rest.
+        uint256 kept = uint256(l.bondMicro) * Grades.counted(product.gradeOf(), deliveredMilli, fullMilli) / fullMilli;
+        uint256 refund = l.bondMicro - kept;
+        (l.state, l.aborted, l.at_s, l.reportedMilli) = (State.REPORTED, true, uint40(block.timestamp), deliveredMilli);
+        l.bondMicro = uint112(kept);
+        emit Aborted(lease, deliveredMilli, refund);
+        treasury.credit(_payment(l.holder, refund));
+        if (kept == 0) _end(lease, l, Reason.ABORTED, deliveredMilli, 0);
+    }
+
+    /// @dev The lease, once it is known to be open and the caller to be its provider.
+    function _openForProvider(uint64 lease) private view returns (Lease storage l) {
+        l = _inState(lease, State.OPEN);
+        address provider = capacity.providerOf(l.site);
+        require(msg.sender == provider, Delivery_NotProvider(lease, msg.sender, provider));
+    }
+
+    function _inState(uint64 lease, State wanted) private view returns (Lease storage l) {
+        l = _leases[lease];
+        require(l.state != State.NONE, Delivery_UnknownLease(lease));
+        require(l.state == wanted, Delivery_WrongState(lease, l.state, wanted));
+    }
+
+    function _fullMilli(Lease storage l) private view returns (uint64) {
+        return uint64(l.units) * 1000;
+    }
+
+    /* ACCEPT, DISPUTE, RULE */
+
+    /// @inheritdoc IDelivery
+    function accept(uint64 lease) external {
+        Lease storage l = _inState(lease, State.REPORTED);
+        require(msg.sender == l.holder, Delivery_NotHolder(lease, msg.sender, l.holder));
+        _end(lease, l, Reason.ACCEPTED, l.reportedMilli, _due(l, l.reportedMilli));
+    }
+
+    /// @inheritdoc IDelivery
+    function dispute(uint64 lease, bytes32 evidence) external {
+        Lease storage l = _inState(lease, State.REPORTED);
+        require(msg.sender == l.holder, Delivery_NotHolder(lease, msg.sender, l.holder));
+        uint256 deadline_s = _disputeDeadline(l);
+        require(block.timestamp <= deadline_s, Delivery_DeadlinePassed(deadline_s, block.timestamp));
+
+        // Rounded up: no dispute is free unless deposits are.
+        uint256 deposit = Math.ceilDiv(uint256(l.bondMicro) * DISPUTE_DEPOSIT_BP, Grades.ONE_BP);
+        (l.state, l.disputedAt_s, l.depositMicro) = (State.DISPUTED, uint40(block.timestamp), deposit.toUint112());
+        emit Disputed(lease, evidence, deposit);
+        treasury.escrow(msg.sender, deposit);
+    }
+
+    /// @inheritdoc IDelivery
+    function rule(uint64 lease, uint64 deliveredMilli, string calldata reasonURI, bytes32 contentHash)
+        external
+        restricted
+    {
+        Lease storage l = _inState(lease, State.DISPUTED);
+        uint256 deadline_s = uint256(l.disputedAt_s) + RULING_PERIOD;
+        require(block.timestamp <= deadline_s, Delivery_DeadlinePassed(deadline_s, block.timestamp));
+        uint64 mostMilli = l.aborted ? l.reportedMilli : _fullMilli(l);
+        require(deliveredMilli <= mostMilli, Delivery_AboveLease(deliveredMilli, mostMilli));
+
+        emit Ruled(lease, deliveredMilli, reasonURI, contentHash);
+        _returnDeposit(lease, l, deliveredMilli < l.reportedMilli ? l.holder : capacity.providerOf(l.site));
+        _end(lease, l, Reason.RULED, deliveredMilli, _due(l, deliveredMilli));
+    }
+
+    function _disputeDeadline(Lease storage l) private view returns (uint256) {
+        uint256 from_s = l.aborted ? l.at_s : Math.max(l.at_s, ProductId.wrap(l.product).endOf());
+        return from_s + DISPUTE_PERIOD;
+    }
+
+    function _returnDeposit(uint64 lease, Lease storage l, address to) private {
+        uint256 deposit = l.depositMicro;
+        l.depositMicro = 0;
+        emit DepositReturned(lease, to, deposit);
+        treasury.credit(_payment(to, deposit));
+    }
+
+    /// @dev What the provider gets for `deliveredMilli`, in micro, rounded down. An aborted lease's bond stands for the
+    /// reported part alone, and its promise was broken when it was aborted.
+    function _due(Lease storage l, uint64 deliveredMilli) private view returns (uint256) {
+        if (l.aborted) return deliveredMilli == 0 ? 0 : uint256(l.bondMicro) * deliveredMilli / l.reportedMilli;
+        uint256 counted = Grades.counted(ProductId.wrap(l.product).gradeOf(), deliveredMilli, _fullMilli(l));
+        return uint256(l.bondMicro) * counted / _fullMilli(l);
+    }
+
+    /* RESOLVE AND EXPIRE */
+
+    /// @inheritdoc IDelivery
+    function resolve(uint64 lease) external {
+        Lease storage l = _leases[lease];
+        State state = l.state;
+        require(state != State.NONE, Delivery_UnknownLease(lease));
+        require(state != State.RESOLVED, Delivery_WrongState(lease, state, State.OPEN));
+
+        if (state == State.OPEN) {
+            _requireAfter(ProductId.wrap(l.product).endOf() + REPORT_PERIOD);
+            _end(lease, l, Reason.UNREPORTED, 0, 0);
+        } else if (state == State.REPORTED) {
+            _requireAfter(_disputeDeadline(l));
+            _end(lease, l, Reason.UNDISPUTED, l.reportedMilli, _due(l, l.reportedMilli));
+        } else {
+            _requireAfter(uint256(l.disputedAt_s) + RULING_PERIOD);
+            _returnDeposit(lease, l, l.holder);
+            _end(lease, l, Reason.UNRULED, l.reportedMilli, _due(l, l.reportedMilli) / 2);
+        }
+    }
+
+    /// @inheritdoc IDelivery
+    function expire(uint256 product, uint32 site) external {
+        ProductId id = ProductId.wrap(product);
+        _requireAfter(id.endOf() + GRACE);
+        uint64 units = _obligations[id][site].units;
+        require(units != 0, Delivery_NothingToExpire(product, site));
+        uint112 bond = _subObligation(id, site, units);
+        emit Expired(product, site, units, bond);
+        _release(capacity.providerOf(site), bond);
+    }
+
+    function _requireAfter(uint256 deadline_s) private view {
+        require(block.timestamp > deadline_s, Delivery_TooEarly(deadline_s, block.timestamp));
+    }
+
+    /// @dev Ends a lease: `toProvider` of its bond to the provider, the rest to the holder, and the record written.
+    function _end(uint64 lease, Lease storage l, Reason reason, uint64 deliveredMilli, uint256 toProvider) private {
+        uint256 toHolder = l.bondMicro - toProvider;
+        (l.state, l.bondMicro) = (State.RESOLVED, 0);
+        emit Resolved(lease, reason, deliveredMilli, toProvider, toHolder);
+        // What nobody ruled on proves nothing about the site.
+        if (reason != Reason.UNRULED) _record(l, deliveredMilli);
+
+        uint256[] memory payments = new uint256[](2);
+        payments[0] = _packed(capacity.providerOf(l.site), toProvider);
+        payments[1] = _packed(l.holder, toHolder);
+        treasury.credit(payments);
+    }
+
+    function _record(Lease storage l, uint64 deliveredMilli) private {
+        ProductId product = ProductId.wrap(l.product);
+        uint256 fullMilli = _fullMilli(l);
+        uint256 counted = Grades.counted(product.gradeOf(), deliveredMilli, fullMilli);
+        Record storage record = _records[l.site];
+        // fullMilli < 2^42 and hours < 2^8: 2^78 leases would have to end before 128 bits are full.
+        record.deliveredMilliHours += uint128(counted * product.hoursOf());
+        record.failedMilliHours += uint128((fullMilli - counted) * product.hoursOf());
+        emit RecordUpdated(l.site, record.deliveredMilliHours, record.failedMilliHours);
+    }
+
+    /* FOR THE MARKET'S CONTRACTS */
+
+    /// @inheritdoc IDelivery
+    function issue(ProductId product, uint32 site, uint64 units, address provider) external only(address(capacity)) {
+        _requireNoOffers(product, site);
+        uint256 bond = mintBondOf(product.raw(), site, units);
+        _addObligation(product, site, units, bond);
+        emit BondPosted(provider, bond);
+        treasury.escrow(provider, bond);
+    }
+
+    /// @inheritdoc IDelivery
+    function discharge(ProductId product, uint32 site, uint64 units, address provider)
+        external
+        only(address(capacity))
+    {
+        _release(provider, _subObligation(product, site, units));
+    }
+
+    /// @inheritdoc IDelivery
+    function move(ProductId[] calldata from, ProductId[] calldata into, uint32 site, uint64 units, address payer)
+        external
+        only(address(capacity))
+    {
+        uint256 left = 0;
+        for (uint256 i = 0; i < from.length; ++i) {
+            left += _subObligation(from[i], site, units);
+        }
+        uint256 added = 0;
+        for (uint256 i = 0; i < into.length; ++i) {
+            _requireNoOffers(into[i], site);
+            // An equal part of what is left, rounded down; the last takes the rest.
+            uint256 part = left / (into.length - i);
+            left -= part;
+            uint256 needed = _undilutedBond(into[i], site, units);
+            if (part < needed) added += needed - part;
+            _addObligation(into[i], site, units, Math.max(part, needed));
+        }
+        if (added == 0) return;
+        emit BondPosted(payer, added);
+        treasury.escrow(payer, added);
+    }
+
+    /// @inheritdoc IDelivery
+    function reserveOffer(
+        ProductId product,
+        uint32 site,
+        uint64 units,
+        uint64 round,
+        uint256 limitMicro,
+        address provider
+    ) external only(exchange) {
+        Reserve storage reserve = _reserves[product][site];
+        if (reserve.units == 0) {
+            (,, uint256 bondPriceMicro) = standard.requireProduct(product);
+            // Rounded up: a bond is never short of its margin, nor of its fellows.
+            uint256 margin = Math.ceilDiv(bondPriceMicro * product.hoursOf() * PENALTY_MARGIN_BP, Grades.ONE_BP);
+            // round = block.timestamp / ROUND < 2^40.
+            (reserve.round, reserve.marginMicro) = (uint40(round), margin.toUint72());
+            reserve.floorMicro = _undilutedBond(product, site, 1).toUint72();
+        } else {
+            require(reserve.round == round, Delivery_OffersUnsettled(product.raw(), site, reserve.round));
+        }
+        reserve.units += units;
+        uint256 amount = units * _marginOf(reserve, limitMicro);
+        emit MarginEscrowed(product.raw(), site, provider, units, amount);
+        treasury.escrow(provider, amount);
+    }
+
+    /// @inheritdoc IDelivery
+    function settleOffer(
+        ProductId product,
+        uint32 site,
+        uint64 filled,
+        uint64 unfilled,
+        uint256 limitMicro,
+        uint256 proceedsMicro
+    ) external only(exchange) {
+        Reserve storage reserve = _reserves[product][site];
+        uint256 margin = _marginOf(reserve, limitMicro);
+        reserve.units -= filled + unfilled;
+        uint256 returned = unfilled * margin;
+        emit OfferSettled(product.raw(), site, filled, unfilled, returned);
+        if (filled != 0) _addObligation(product, site, filled, proceedsMicro + filled * margin);
+        treasury.credit(_payment(capacity.providerOf(site), returned));
+    }
+
+    /// @dev One unit's margin at a limit price: the class's, or what the limit is short of the floor.
+    function _marginOf(Reserve storage reserve, uint256 limitMicro) private view returns (uint256) {
+        return Math.max(reserve.marginMicro, Math.saturatingSub(reserve.floorMicro, limitMicro));
+    }
+
+    function _requireNoOffers(ProductId product, uint32 site) private view {
+        Reserve storage reserve = _reserves[product][site];
+        require(reserve.units == 0, Delivery_OffersUnsettled(product.raw(), site, reserve.round));
+    }
+
+    /// @dev The least bond of `units` more that lowers nobody's, rounded up.
+    function _undilutedBond(ProductId product, uint32 site, uint64 units) private view returns (uint256) {
+        Obligation storage obligation = _obligations[product][site];
+        if (obligation.units == 0) return 0;
+        return Math.ceilDiv(uint256(obligation.bondMicro) * units, obligation.units);
+    }
+
+    function _addObligation(ProductId product, uint32 site, uint64 units, uint256 bond) private {
+        Obligation storage obligation = _obligations[product][site];
+        obligation.units += units;
+        obligation.bondMicro += bond.toUint112();
+        emit Obliged(product.raw(), site, units, bond);
+    }
+
+    /// @dev Takes units out with their share of the bond, rounded down: those who stay lose nothing; the last take all.
+    function _subObligation(ProductId product, uint32 site, uint64 units) private returns (uint112 share) {
+        Obligation storage obligation = _obligations[product][site];
+        uint64 owed = obligation.units;
+        require(units <= owed, Delivery_InsufficientObligation(product.raw(), site, owed, units));
+        // units <= owed: the share is at most the bond.
+        share = uint112(uint256(obligation.bondMicro) * units / owed);
+        (obligation.units, obligation.bondMicro) = (owed - units, obligation.bondMicro - share);
+        emit Discharged(product.raw(), site, units, share);
+    }
+
+    function _release(address payee, uint256 amount) private {
+        emit BondReleased(payee, amount);
+        treasury.credit(_payment(payee, amount));
+    }
+
+    function _payment(address owner, uint256 amount) private pure returns (uint256[] memory payments) {
+        payments = new uint256[](1);
+        payments[0] = _packed(owner, amount);
+    }
+
+    /// @dev See {ITreasury.credit}.
+    function _packed(address owner, uint256 amount) private pure returns (uint256) {
+        return (uint256(uint160(owner)) << 96) | amount.toUint96();
+    }
+
+    /* READ */
+
+    /// @inheritdoc IDelivery
+    function terms() external view returns (Terms memory) {
+        return Terms({
+            reportPeriod_s: REPORT_PERIOD,
+            disputePeriod_s: DISPUTE_PERIOD,
+            rulingPeriod_s: RULING_PERIOD,
+            grace_s: GRACE,
+            penaltyMarginBp: PENALTY_MARGIN_BP,
+            disputeDepositBp: DISPUTE_DEPOSIT_BP,
+            deratingFloorBp: DERATING_FLOOR_BP
+        });
+    }
+
+    /// @inheritdoc IDelivery
+    function obligationOf(uint256 product, uint32 site) external view returns (uint64 units, uint256 bondMicro) {
+        Obligation storage obligation = _obligations[ProductId.wrap(product)][site];
+        return (obligation.units, obligation.bondMicro);
+    }
+
+    /// @inheritdoc IDelivery
+    function reservedOf(uint256 product, uint32 site)
+        external
+        view
+        returns (uint64 units, uint64 round, uint256 marginMicro, uint256 floorMicro)
+    {
+        Reserve storage reserve = _reserves[ProductId.wrap(product)][site];
+        return (reserve.units, reserve.round, reserve.marginMicro, reserve.floorMicro);
+    }
+
+    /// @inheritdoc IDelivery
+    function leaseOf(uint64 lease) external view returns (Lease memory) {
+        require(_leases[lease].state != State.NONE, Delivery_UnknownLease(lease));
+        return _leases[lease];
+    }
+
+    /// @inheritdoc IDelivery
+    function recordOf(uint32 site) external view returns (uint128 deliveredMilliHours, uint128 failedMilliHours) {
+        Record storage record = _records[site];
+        return (record.deliveredMilliHours, record.failedMilliHours);
+    }
+
+    /// @inheritdoc IDelivery
+    function standingOf(uint32 site) external view returns (uint256 deratingBp, uint8 gradeMax) {
+        Record storage record = _records[site];
+        return Grades.standing(record.deliveredMilliHours, record.failedMilliHours, DERATING_FLOOR_BP);
+    }
+
+    /// @inheritdoc IDelivery
+    function mintBondOf(uint256 product, uint32 site, uint64 units) public view returns (uint256) {
+        ProductId id = ProductId.wrap(product);
+        (,, uint256 bondPriceMicro) = standard.requireProduct(id);
+        uint256 unitHours = uint256(units) * id.hoursOf();
+        // Rounded up: a bond is never short.
+        uint256 full = Math.ceilDiv(unitHours * bondPriceMicro * (Grades.ONE_BP + PENALTY_MARGIN_BP), Grades.ONE_BP);
+        return Math.max(full, _undilutedBond(id, site, units));
+    }
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @title PriceGrid
+/// @notice Ticks to prices: seven bits of mantissa, eight octaves, steps of 0.4 … 0.8 %, a range of 256 times.
+library PriceGrid {
+    uint16 internal constant TICK_MAX = 1023;
+
+    /// @notice The price of a tick in tick sizes, strictly increasing: 129 at tick 1, 32,640 at tick 1023.
+    function priceOf(uint256 tick) internal pure returns (uint256) {
+        return (128 + (tick & 127)) << (tick >> 7);
+    }
+
+    /// @notice What `units` for `count` hours cost, in micro of the settlement currency. Exact: nothing is divided.
+    function cost(uint256 units, uint256 count, uint256 tick, uint256 tickSizeMicro) internal pure returns (uint256) {
+        return units * count * priceOf(tick) * tickSizeMicro;
+    }
+}

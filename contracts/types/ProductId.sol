@@ -1,0 +1,97 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.37;
+
+/// @notice What is traded: a class of compute, within a latency tier of an area, at a grade, for a window of hours.
+/// @dev `class 8 | tier 8 | area 16 | grade 8 | startHour 32 | hours 16`, from high to low, the upper 168 bits zero.
+/// It decodes without storage, and it is the ERC-1155 token id.
+type ProductId is uint256;
+
+uint8 constant METRO = 1;
+uint8 constant HUB = 2;
+uint8 constant WIDE = 3;
+
+uint8 constant BASIC = 1;
+uint8 constant STANDARD = 2;
+uint8 constant PREMIUM = 3;
+
+uint16 constant HOURS_MAX = 168;
+
+using {
+    classOf,
+    tierOf,
+    areaOf,
+    gradeOf,
+    startHourOf,
+    hoursOf,
+    startOf,
+    endOf,
+    wellFormed,
+    raw,
+    hourly,
+    within,
+    equals as ==
+} for ProductId global;
+
+function equals(ProductId a, ProductId b) pure returns (bool) {
+    return ProductId.unwrap(a) == ProductId.unwrap(b);
+}
+
+function raw(ProductId id) pure returns (uint256) {
+    return ProductId.unwrap(id);
+}
+
+function classOf(ProductId id) pure returns (uint8) {
+    return uint8(ProductId.unwrap(id) >> 80);
+}
+
+function tierOf(ProductId id) pure returns (uint8) {
+    return uint8(ProductId.unwrap(id) >> 72);
+}
+
+function areaOf(ProductId id) pure returns (uint16) {
+    return uint16(ProductId.unwrap(id) >> 56);
+}
+
+function gradeOf(ProductId id) pure returns (uint8) {
+    return uint8(ProductId.unwrap(id) >> 48);
+}
+
+function startHourOf(ProductId id) pure returns (uint32) {
+    return uint32(ProductId.unwrap(id) >> 16);
+}
+
+function hoursOf(ProductId id) pure returns (uint16) {
+    return uint16(ProductId.unwrap(id));
+}
+
+/// @notice When delivery starts, in seconds since the epoch.
+function startOf(ProductId id) pure returns (uint256) {
+    return uint256(startHourOf(id)) * 1 hours;
+}
+
+/// @notice When delivery ends, in seconds since the epoch.
+function endOf(ProductId id) pure returns (uint256) {
+    return (uint256(startHourOf(id)) + hoursOf(id)) * 1 hours;
+}
+
+/// @notice Whether the id could be one of a product: known tier and grade, 1 … 168 hours, an area where the tier has
+/// one, nothing in the upper bits. Whether its class and area exist is for the standard to say.
+function wellFormed(ProductId id) pure returns (bool) {
+    uint8 tier = tierOf(id);
+    uint8 grade = gradeOf(id);
+    uint16 count = hoursOf(id);
+    return ProductId.unwrap(id) >> 88 == 0 && tier >= METRO && tier <= WIDE && (tier == WIDE) == (areaOf(id) == 0)
+        && grade >= BASIC && grade <= PREMIUM && count >= 1 && count <= HOURS_MAX;
+}
+
+/// @notice The one-hour product that is the window's hour number `index`, counted from 0.
+function hourly(ProductId id, uint256 index) pure returns (ProductId) {
+    // index < 168 and startHour < 2^32: the sum leaves 32 bits only for windows that end after the year 491,000.
+    return ProductId.wrap((ProductId.unwrap(id) - hoursOf(id) + 1) + (index << 16));
+}
+
+/// @notice The same product within another tier and area.
+function within(ProductId id, uint8 tier, uint16 area) pure returns (ProductId) {
+    uint256 rest = ProductId.unwrap(id) & ~(uint256(0xFFFFFF) << 56);
+    return ProductId.wrap(rest | (uint256(tier) << 72) | (uint256(area) << 56));
+}
