@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import { Vm } from "./Vm.sol";
+import {Vm} from "./Vm.sol";
 
 /// @title Assertions
 /// @notice Assertions for tests, each with and without a reason. Forge's own cheatcodes compare and print both values.

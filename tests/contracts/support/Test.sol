@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import { Assertions } from "./Assertions.sol";
-import { Targets } from "./Targets.sol";
+import {Assertions} from "./Assertions.sol";
+import {Targets} from "./Targets.sol";
 
 /// @title Test
 /// @notice Base of every forge test and handler: cheatcodes (`vm`), assertions, targets of invariants, people, time
