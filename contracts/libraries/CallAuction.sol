@@ -40,23 +40,27 @@ library CallAuction {
         uint64 units;
     }
 
-    /// @dev A walk over one side from its best tick.
-    /// @param words Non-empty words still ahead, bit 0 the best.
-    /// @param lanes What is left of the current word, the next position lowest.
-    /// @param next The position of the lowest lane.
-    /// @param position Where the walk stands; END past the last.
-    /// @param standing The volume there.
+    /// @dev A walk over one side, word by word from its best.
+    /// @param offset Of the side's words in the book.
+    /// @param ahead The side's non-empty words still ahead, bit 0 the best of all.
+    /// @param index The word it stands in; END past the last.
+    /// @param before Units in the words before that one.
+    /// @param upTo Units up to that one and in it.
     struct Walk {
         uint256 offset;
-        uint256 words;
-        uint256 lanes;
-        uint256 next;
-        uint256 position;
-        uint256 standing;
+        uint256 ahead;
+        uint256 index;
+        uint256 word;
+        uint256 before;
+        uint256 upTo;
+        uint256 lastIndex;
+        uint256 lastWord;
     }
 
-    /// @dev Beyond every position of either side: the mirror of it is below every tick.
+    /// @dev Beyond every word and position of either side.
     uint256 private constant END = 1 << 16;
+    /// @dev The even lanes of a word.
+    uint256 private constant EVEN = 0x00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF00000000FFFFFFFF;
 
     /* ADD */
 
@@ -80,115 +84,163 @@ library CallAuction {
 
     /* CLEAR */
 
-    /// @notice Finds the clearing of a round: DESIGN's rule, in one walk from the best tick of each side.
-    ///
-    /// Matching best with best until they no longer cross trades the most that any price can: V. Every price from the
-    /// last ask that trades to the last bid that trades gives V, and there one side always stands at V exactly; so what
-    /// is left over at a price is what the other side has beyond V, which grows with the distance from where they meet.
+    /// @notice Finds the clearing of a round by DESIGN's rule, walking both sides from their best words until they meet.
     function clear(RoundBook storage book) internal view returns (Clearing memory c) {
-        Walk memory bids = Walk(0, book.nonEmpty & ((1 << WORDS) - 1), 0, 0, END, 0);
-        Walk memory asks = Walk(WORDS, book.nonEmpty >> WORDS, 0, 0, END, 0);
-        _advance(book, bids);
-        _advance(book, asks);
-        uint256 bidLeft = bids.standing;
-        uint256 askLeft = asks.standing;
-        uint256 units = 0;
-        c.cleared = true;
-
-        // Ends: every turn exhausts at least one of at most 1,023 ticks a side.
-        while (_crosses(bids, asks)) {
-            uint256 traded = Math.min(bidLeft, askLeft);
-            units += traded;
-            bidLeft -= traded;
-            askLeft -= traded;
-            (c.bidTick, c.bidStanding) = (uint16(_bidTick(bids)), uint32(bids.standing));
-            (c.askTick, c.askStanding) = (uint16(asks.position), uint32(asks.standing));
-            (c.bidFilled, c.askFilled) = (c.bidStanding - uint32(bidLeft), c.askStanding - uint32(askLeft));
-            if (bidLeft == 0) bidLeft = _advance(book, bids);
-            if (askLeft == 0) askLeft = _advance(book, asks);
+        uint256 nonEmpty = book.nonEmpty;
+        Walk memory bids;
+        Walk memory asks;
+        (bids.ahead, asks.ahead, asks.offset) = (nonEmpty & ((1 << WORDS) - 1), nonEmpty >> WORDS, WORDS);
+        _step(book, bids);
+        _step(book, asks);
+        // A bid word and an ask word whose indices sum to less than 127 cross tick by tick. What is matched then is all
+        // of the smaller side, which needs its next word. Ends: there are at most 128 words a side.
+        while (bids.index + asks.index < WORDS - 1) {
+            _step(book, bids.upTo <= asks.upTo ? bids : asks);
         }
+        uint256 units = _matched(bids, asks);
+        c.cleared = true;
         if (units == 0) return c;
+
+        // Each side's sum over its at most 1,023 ticks of < 2^32 units stays below 2^42.
         c.units = uint64(units);
-        c.priceTick = uint16(_priceTick(book, c, bids, asks));
+        uint256 position;
+        (position, c.bidFilled, c.bidStanding) = _lastThatFills(bids, units);
+        c.bidTick = uint16(PriceGrid.TICK_MAX - position);
+        (position, c.askFilled, c.askStanding) = _lastThatFills(asks, units);
+        c.askTick = uint16(position);
+        c.priceTick = uint16(_priceTick(book, c));
     }
 
-    /// @dev The middle of the ticks with the least left over, rounded down. The walks stand at the first tick of each
-    /// side that has units left.
-    function _priceTick(RoundBook storage book, Clearing memory c, Walk memory bids, Walk memory asks)
+    /// @dev max V. Where the sides share a word, it is found at one of its eight ticks; else each side's words before
+    /// the one it stands in trade with all of the other side up to where that stands.
+    function _matched(Walk memory bids, Walk memory asks) private pure returns (uint256 units) {
+        units = Math.max(Math.min(bids.before, asks.upTo), Math.min(bids.upTo, asks.before));
+        if (bids.index + asks.index != WORDS - 1) return units;
+        (uint256 supply, uint256 demand) = (asks.before, bids.upTo);
+        for (uint256 lane = 0; lane < LANES; ++lane) {
+            supply += _lane(asks.word, lane);
+            units = Math.max(units, Math.min(supply, demand));
+            demand -= _lane(bids.word, LANES - 1 - lane);
+        }
+    }
+
+    /// @dev Where a side's first `units` end: the position, how many trade there and how many stand there. They end in
+    /// the word the walk stands in or at the end of the one before, since each word was entered with all before it matched.
+    function _lastThatFills(Walk memory walk, uint256 units)
         private
-        view
-        returns (uint256)
+        pure
+        returns (uint256 position, uint32 filled, uint32 standing)
     {
-        uint256 low = c.askTick;
-        uint256 high = c.bidTick;
+        bool inLast = units == walk.before;
+        uint256 word = inLast ? walk.lastWord : walk.word;
+        uint256 left = inLast ? _sum(word) : units - walk.before;
+        position = (inLast ? walk.lastIndex : walk.index) * LANES;
+        // Ends: 0 < left <= the sum of the word's lanes.
+        while (left > uint32(word)) {
+            left -= uint32(word);
+            word >>= 32;
+            ++position;
+        }
+        return (position, uint32(left), uint32(word));
+    }
+
+    /// @dev The middle of the ticks with the least left over, rounded down.
+    ///
+    /// Every tick from the last ask that trades to the last bid that trades gives V, and at each one side stands at V
+    /// exactly; what is left over there is what the other side has beyond V. That grows towards the side that has it, so
+    /// it is least next to where the sides meet.
+    function _priceTick(RoundBook storage book, Clearing memory c) private view returns (uint256) {
+        (uint256 low, uint256 high) = (c.askTick, c.bidTick);
+        (uint256 nextBid, uint256 bidsOver) = _nextBid(book, high);
+        (uint256 nextAsk, uint256 asksOver) = _nextAsk(book, low);
         if (c.askFilled < c.askStanding) {
-            // Asks are left at the last tick that trades: least there, up to where the next ones would join them.
-            if (asks.position == low) _advance(book, asks);
-            if (asks.position <= high) high = asks.position - 1;
-        } else if (c.bidFilled < c.bidStanding) {
-            if (_bidTick(bids) == high) _advance(book, bids);
-            if (_hasTick(bids) && _bidTick(bids) >= low) low = _bidTick(bids) + 1;
+            // Asks are left from the last that trades on: least there, until the next ones join them.
+            return (low + Math.min(high, nextAsk - 1)) / 2;
+        }
+        if (c.bidFilled < c.bidStanding) return (Math.max(low, nextBid + 1) + high) / 2;
+        if (nextBid + 1 < nextAsk) {
+            // Between the next bid and the next ask nothing is left over.
+            return (Math.max(low, nextBid + 1) + Math.min(high, nextAsk - 1)) / 2;
+        }
+        // They are neighbours, both within reach: at one the bids are left over, at the other the asks.
+        if (bidsOver < asksOver) {
+            high = nextBid;
         } else {
-            uint256 nextBid = _hasTick(bids) ? _bidTick(bids) : 0;
-            uint256 nextAsk = asks.position;
-            if (nextBid + 1 < nextAsk) {
-                // Between the next bid and the next ask nothing is left over.
-                low = Math.max(low, nextBid + 1);
-                high = Math.min(high, nextAsk - 1);
-            } else {
-                // They are neighbours: at one the bids are left, at the other the asks.
-                (uint256 bidsOver, uint256 asksOver) = (bids.standing, asks.standing);
-                if (bidsOver < asksOver) high = nextBid;
-                if (asksOver < bidsOver) low = nextAsk;
-                if (bidsOver <= asksOver) {
-                    _advance(book, bids);
-                    if (_hasTick(bids) && _bidTick(bids) >= low) low = _bidTick(bids) + 1;
-                }
-                if (asksOver <= bidsOver) {
-                    _advance(book, asks);
-                    if (asks.position <= high) high = asks.position - 1;
-                }
-            }
+            (uint256 after_,) = _nextAsk(book, nextAsk);
+            high = Math.min(high, after_ - 1);
+        }
+        if (asksOver < bidsOver) {
+            low = nextAsk;
+        } else {
+            (uint256 after_,) = _nextBid(book, nextBid);
+            low = Math.max(low, after_ + 1);
         }
         return (low + high) / 2;
     }
 
-    function _crosses(Walk memory bids, Walk memory asks) private pure returns (bool) {
-        // With END on either side the sum is out of reach.
-        return bids.position + asks.position <= PriceGrid.TICK_MAX;
+    /// @dev The next lower tick with bids and their volume; tick 0 if there is none.
+    function _nextBid(RoundBook storage book, uint256 tick) private view returns (uint256 next, uint256 volume) {
+        uint256 side = book.nonEmpty & ((1 << WORDS) - 1);
+        (next, volume) = _next(book, 0, side, PriceGrid.TICK_MAX - tick);
+        next = next == END ? 0 : PriceGrid.TICK_MAX - next;
     }
 
-    function _hasTick(Walk memory walk) private pure returns (bool) {
-        return walk.position != END;
+    /// @dev The next higher tick with asks and their volume; END if there is none.
+    function _nextAsk(RoundBook storage book, uint256 tick) private view returns (uint256 next, uint256 volume) {
+        return _next(book, WORDS, book.nonEmpty >> WORDS, tick);
     }
 
-    function _bidTick(Walk memory bids) private pure returns (uint256) {
-        return PriceGrid.TICK_MAX - bids.position;
-    }
-
-    /// @dev Steps to the next non-empty position and returns the volume there; 0 at the end.
-    function _advance(RoundBook storage book, Walk memory walk) private view returns (uint256) {
-        uint256 lanes = walk.lanes;
-        uint256 next = walk.next;
-        if (lanes == 0) {
-            uint256 words = walk.words;
-            if (words == 0) {
-                (walk.position, walk.standing) = (END, 0);
-                return 0;
-            }
-            // The lowest bit set; a word whose bit is set holds a lane that is not zero.
-            uint256 index = Math.log2(words & (~words + 1));
-            walk.words = words & (words - 1);
-            lanes = book.volumes[walk.offset + index];
-            next = index * LANES;
+    function _next(RoundBook storage book, uint256 offset, uint256 side, uint256 position)
+        private
+        view
+        returns (uint256, uint256)
+    {
+        uint256 index = position / LANES;
+        ++position;
+        uint256 word = book.volumes[offset + index] >> ((position - index * LANES) * 32);
+        if (word == 0) {
+            uint256 ahead = side >> (index + 1);
+            if (ahead == 0) return (END, 0);
+            index += 1 + _lowestBit(ahead);
+            word = book.volumes[offset + index];
+            position = index * LANES;
         }
-        while (uint32(lanes) == 0) {
-            lanes >>= 32;
-            ++next;
+        while (uint32(word) == 0) {
+            word >>= 32;
+            ++position;
         }
-        (walk.position, walk.standing) = (next, uint32(lanes));
-        (walk.lanes, walk.next) = (lanes >> 32, next + 1);
-        return walk.standing;
+        return (position, uint32(word));
+    }
+
+    /// @dev Steps to the next non-empty word.
+    function _step(RoundBook storage book, Walk memory walk) private view {
+        (walk.lastIndex, walk.lastWord, walk.before) = (walk.index, walk.word, walk.upTo);
+        uint256 ahead = walk.ahead;
+        if (ahead == 0) {
+            walk.index = END;
+            return;
+        }
+        uint256 index = _lowestBit(ahead);
+        uint256 word = book.volumes[walk.offset + index];
+        (walk.ahead, walk.index, walk.word) = (ahead & (ahead - 1), index, word);
+        walk.upTo += _sum(word);
+    }
+
+    function _lowestBit(uint256 word) private pure returns (uint256) {
+        return Math.log2(word & (~word + 1));
+    }
+
+    function _lane(uint256 word, uint256 lane) private pure returns (uint256) {
+        return uint32(word >> (lane * 32));
+    }
+
+    /// @dev The sum of a word's eight lanes, in parallel: four of 33 bits, two of 34, one of 35.
+    function _sum(uint256 word) private pure returns (uint256) {
+        unchecked {
+            word = (word & EVEN) + ((word >> 32) & EVEN);
+            word += word >> 128;
+            return uint64(word) + uint64(word >> 64);
+        }
     }
 
     /* FILL */
@@ -210,7 +262,6 @@ library CallAuction {
     /// @notice The volume at a tick of one side.
     function volumeAt(RoundBook storage book, bool isBid, uint256 tick) internal view returns (uint256) {
         uint256 position = isBid ? PriceGrid.TICK_MAX - tick : tick;
-        uint256 word = book.volumes[position / LANES + (isBid ? 0 : WORDS)];
-        return uint32(word >> ((position % LANES) * 32));
+        return _lane(book.volumes[position / LANES + (isBid ? 0 : WORDS)], position % LANES);
     }
 }
