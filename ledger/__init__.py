@@ -1,6 +1,21 @@
 """Compute Ledger: compute that trades and transfers like water and electricity."""
 
+from ledger.areas import Areas, load_areas
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
+from ledger.datasets import (
+    Benchmark,
+    Datasheet,
+    Job,
+    Latency,
+    ListPrice,
+    MarketPrice,
+    benchmarks,
+    datasheets,
+    jobs,
+    latencies,
+    list_prices,
+    market_prices,
+)
 from ledger.errors import (
     BadData,
     InputError,
@@ -40,6 +55,7 @@ from ledger.prices import (
     unit_price_up,
 )
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
+from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.units import (
     Per,
     Quantity,
@@ -65,22 +81,32 @@ from ledger.units import (
 )
 
 __all__ = [
+    "CLASSES",
     "TICK_MAX",
     "TICK_MIN",
+    "Amount",
     "Area",
+    "Areas",
     "BadData",
     "Basis",
+    "Benchmark",
     "ClassTerms",
     "Clearing",
     "ComputeClass",
+    "Datasheet",
+    "Entry",
     "Fill",
     "Grade",
     "InputError",
+    "Job",
     "Kind",
+    "Latency",
     "Lease",
     "LeaseState",
     "LedgerError",
+    "ListPrice",
     "Margin",
+    "MarketPrice",
     "Obligation",
     "Order",
     "OutOfRange",
@@ -91,14 +117,17 @@ __all__ = [
     "Rating",
     "Reverted",
     "Site",
+    "Standard",
     "Tier",
     "Unavailable",
     "UnknownName",
     "UnreadableText",
+    "benchmarks",
     "class_id_of",
     "class_name",
     "clearing_of",
     "cost_micro",
+    "datasheets",
     "demand_curve",
     "fill_of",
     "filled_units",
@@ -113,6 +142,12 @@ __all__ = [
     "grade_of",
     "grid_price",
     "hour_of",
+    "jobs",
+    "latencies",
+    "list_prices",
+    "load_areas",
+    "load_standard",
+    "market_prices",
     "parse_bp",
     "parse_hour",
     "parse_hours",
@@ -131,6 +166,7 @@ __all__ = [
     "tier_of",
     "unit_price_down",
     "unit_price_up",
+    "used_benchmarks",
     "whole_units",
     "with_prefixes",
 ]

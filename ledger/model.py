@@ -97,7 +97,7 @@ class Rating:
 
 @dataclass(frozen=True, slots=True)
 class Area:
-    """A metro, with its hub; or a hub, whose `hub` is its own code."""
+    """A metro with the code of its `hub`, or a hub, whose `hub` is 0."""
 
     code: int
     hub: int
@@ -105,7 +105,7 @@ class Area:
 
     @property
     def is_hub(self) -> bool:
-        return self.code == self.hub
+        return self.hub == 0
 
 
 @dataclass(frozen=True, slots=True)

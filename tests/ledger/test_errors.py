@@ -49,7 +49,8 @@ EXAMPLES: tuple[tuple[LedgerError, str], ...] = (
 @pytest.mark.parametrize(("error", "text"), EXAMPLES)
 def test_error_reads_as_problem_then_remedy(error: LedgerError, text: str) -> None:
     assert str(error) == text
-    assert error.problem and error.remedy
+    assert error.problem
+    assert error.remedy
 
 
 def test_every_error_stands_in_the_drawing_below_its_base() -> None:

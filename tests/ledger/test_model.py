@@ -23,8 +23,8 @@ def test_kinds_fit_two_bits_and_only_a_bid_buys() -> None:
     assert [kind for kind in Kind if not kind.sells] == [Kind.BID]
 
 
-def test_an_area_is_a_hub_when_it_is_its_own() -> None:
-    assert Area(code=4096, hub=4096, name="EU-Central").is_hub
+def test_an_area_is_a_hub_when_it_has_none() -> None:
+    assert Area(code=4096, hub=0, name="EU-Central").is_hub
     assert not Area(code=4097, hub=4096, name="Frankfurt").is_hub
 
 
