@@ -127,7 +127,7 @@ def datasheets(folder: Path | None = None) -> tuple[Datasheet, ...]:
 
 
 def list_prices(folder: Path | None = None) -> tuple[ListPrice, ...]:
-    """The rows of `cloud_prices.csv` with whole accelerators, in USD. Raises BadData."""
+    """The rows of `cloud_prices.csv` with a price and whole accelerators, in USD. Raises BadData."""
     return tuple(price for price in _read("cloud_prices.csv", folder, _list_price) if price is not None)
 
 
@@ -184,7 +184,7 @@ def _datasheet(row: Row) -> Datasheet:
 
 def _list_price(row: Row) -> ListPrice | None:
     devices = _positive(row["gpu_count"]) if row["gpu_count"] not in ("", "0") else Decimal(0)
-    if devices == 0 or devices != int(devices):
+    if devices == 0 or devices != int(devices) or row["price_per_hour"] == "":
         return None
     in_usd = CNY_IN_USD if row["currency"] == "CNY" else Decimal(1)
     return ListPrice(

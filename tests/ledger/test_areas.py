@@ -46,10 +46,9 @@ def test_names_and_regions_are_each_of_one_place() -> None:
     assert len(set(regions)) == len(regions)
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_metros_of_a_hub_are_within_its_bound_as_measured_or_else_by_distance(folder: Path | None) -> None:
+def test_metros_of_a_hub_are_within_its_bound_as_measured_or_else_by_distance() -> None:
     measured_us: defaultdict[frozenset[int], list[int]] = defaultdict(list)
-    for latency in datasets.latencies(folder):
+    for latency in datasets.latencies():
         ends = (AREAS.metro_of(*end.split(":")) for end in (latency.source, latency.target))
         measured_us[frozenset(metro.code for metro in ends)].append(latency.one_way_us)
     for hub in (area for area in AREAS.all() if area.is_hub):
@@ -67,12 +66,21 @@ def test_estimates_are_not_far_below_what_was_measured() -> None:
     assert median(ratios) > 0.9
 
 
-@pytest.mark.parametrize("folder", FOLDERS)
-def test_every_region_with_a_price_or_a_latency_has_a_metro(folder: Path | None) -> None:
+def regions_named_in(folder: Path | None) -> set[str]:
     regions = {f"{price.provider}:{price.region}" for price in datasets.list_prices(folder)}
-    regions |= {end for latency in datasets.latencies(folder) for end in (latency.source, latency.target)}
-    for region in regions - NOWHERE:
+    return regions | {end for latency in datasets.latencies(folder) for end in (latency.source, latency.target)}
+
+
+def test_every_region_with_a_price_or_a_latency_has_a_metro() -> None:
+    for region in regions_named_in(None) - NOWHERE:
         assert not AREAS.metro_of(*region.split(":")).is_hub
+
+
+@pytest.mark.parametrize("folder", FOLDERS)
+def test_hardly_a_region_of_data_not_seen_before_is_unknown(folder: Path | None) -> None:
+    known = {region for place in datasets.places() for region in place.regions}
+    regions = regions_named_in(folder)
+    assert len(regions & known) >= 0.95 * len(regions)
 
 
 def test_china_has_its_eight_national_hubs_with_their_clusters() -> None:

@@ -112,6 +112,7 @@ def test_list_prices_are_whole_instances_in_dollars(tmp_path: Path) -> None:
         "aws,us-east-1,p5.48xlarge,H100,8,55.04,USD",
         "aws,us-east-1,g6f.large,L4,0.125,0.2,USD",
         "aws,us-east-1,m7i.large,,0,0.1,USD",
+        "aws,us-east-1,p6e.large,GB200,4,,USD",
         "aws-cn,cn-north-1,g5.xlarge,A10G,1,10,CNY",
         "alibaba,cn-beijing,ecs.gn7e-c16g1.4xlarge,A100-80G,1,4.8,USD(=CNY*0.138)",
     )
