@@ -282,8 +282,10 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
     function give(ProductId product, uint256[] calldata deliveries) external only(exchange) {
         (uint256[] memory ids, uint256[] memory values) = _pair(product, 0);
         for (uint256 i = 0; i < deliveries.length; ++i) {
-            values[0] = uint96(deliveries[i]);
-            _update(exchange, address(uint160(deliveries[i] >> 96)), ids, values);
+            uint256 delivered = deliveries[i];
+            if (delivered == 0) continue;
+            values[0] = uint96(delivered);
+            _update(exchange, address(uint160(delivered >> 96)), ids, values);
         }
     }
 
@@ -334,7 +336,7 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
 
     /// @inheritdoc ICapacity
     function availableUnits(uint32 site, uint32 startHour, uint16 hours_) external view returns (uint64) {
-        require(hours_ != 0 && hours_ <= HOURS_MAX, Capacity_NotAWindow(hours_));
+        require(hours_ != 0 && hours_ <= HOURS_MAX, Capacity_HoursOutOfRange(hours_, HOURS_MAX));
         if (_sites[site].validUntil_s < (uint256(startHour) + hours_) * 1 hours) return 0;
         uint256 most = 0;
         for (uint32 i = 0; i < hours_; ++i) {

@@ -13,9 +13,8 @@ import {IExchange} from "./interfaces/IExchange.sol";
 import {IStandard} from "./interfaces/IStandard.sol";
 import {ITreasury} from "./interfaces/ITreasury.sol";
 import {CallAuction} from "./libraries/CallAuction.sol";
-import {Lists} from "./libraries/Lists.sol";
 import {PriceGrid} from "./libraries/PriceGrid.sol";
-import {Book, openBook} from "./types/Book.sol";
+import {Book, emptyBook} from "./types/Book.sol";
 import {Kind, Order, ROUNDS_MAX, packOrder} from "./types/Order.sol";
 import {ProductId} from "./types/ProductId.sol";
 import {OrderTerms, SignedOrder} from "./types/SignedOrder.sol";
@@ -25,7 +24,6 @@ import {OrderTerms, SignedOrder} from "./types/SignedOrder.sol";
 contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient {
     using CallAuction for CallAuction.RoundBook;
     using CallAuction for CallAuction.Clearing;
-    using Lists for Lists.List;
 
     /* CONSTANTS */
 
@@ -42,7 +40,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     uint256 public immutable ROUND;
     /// @inheritdoc IExchange
     uint256 public immutable LEAD;
-    IStandard public immutable standard;
+    address public immutable standard;
     ICapacity public immutable capacity;
     ITreasury public immutable treasury;
     IDelivery public immutable delivery;
@@ -51,6 +49,8 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     /// @inheritdoc IExchange
     bool public ordersPaused;
+    /// @dev A class's terms as an empty book: what {_open} copies.
+    mapping(uint8 class => Book) private _terms;
     mapping(ProductId product => Book) private _books;
     mapping(ProductId product => mapping(uint256 index => Order)) private _orders;
     /// @dev A bit per slot, 256 to a word: set when its order was settled, which makes the slot free.
@@ -60,7 +60,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     constructor(
         address authority,
-        IStandard standard_,
+        address standard_,
         ICapacity capacity_,
         ITreasury treasury_,
         IDelivery delivery_,
@@ -69,6 +69,14 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     ) EIP712("Compute Ledger", "1") AccessManaged(authority) {
         (standard, capacity, treasury, delivery) = (standard_, capacity_, treasury_, delivery_);
         (ROUND, LEAD) = (round_s, lead_s);
+    }
+
+    /* ADOPT THE STANDARD */
+
+    /// @inheritdoc IExchange
+    function adoptTerms(uint8 class, uint32 tickSizeMicro, uint32 minUnits) external {
+        require(msg.sender == standard, Exchange_OnlyStandard(msg.sender));
+        _terms[class] = emptyBook(tickSizeMicro, minUnits);
     }
 
     /* PLACE */
@@ -169,14 +177,16 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     }
 
     /// @dev The book is stored by {_place}, with the order that opened it.
-    function _open(ProductId product, uint256 round) private returns (Book) {
-        (uint32 tickSizeMicro, uint32 minUnits,) = standard.requireProduct(product);
+    function _open(ProductId product, uint256 round) private returns (Book book) {
+        require(product.wellFormed(), IStandard.Standard_MalformedProduct(product.raw()));
+        Book terms = _terms[product.classOf()];
+        require(terms.isOpen(), IStandard.Standard_UnknownClass(product.classOf()));
         uint256 startRound = product.startOf() / ROUND;
         require(
             startRound < round + ROUNDS_MAX, Exchange_TradingNotOpen(product.raw(), startRound - round, ROUNDS_MAX - 1)
         );
-        emit BookOpened(product.raw(), uint64(round), tickSizeMicro, minUnits);
-        return openBook(round, tickSizeMicro, minUnits);
+        book = terms.opened(round);
+        emit BookOpened(product.raw(), book);
     }
 
     /// @dev Writes the order, its volume and the book. All effects; what is escrowed follows.
@@ -260,96 +270,123 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     /* SETTLE */
 
-    /// @dev What one call of {settle} pays and hands out. `later` are orders that call out one by one.
-    struct Settlement {
-        Lists.List fills;
-        Lists.List payments;
-        Lists.List deliveries;
-        Lists.List later;
-        uint256 paidMicro;
-    }
-
     /// @inheritdoc IExchange
     function settle(uint256 product, uint64 round, uint32[] calldata indices) external nonReentrant {
-        ProductId id = ProductId.wrap(product);
-        CallAuction.Clearing memory clearing = _rounds[id][round].clearing;
-        require(clearing.cleared || block.timestamp >= id.startOf(), Exchange_NotCleared(product, round));
-        Book book = _books[id];
-        uint256 n = indices.length;
-        Settlement memory s = Settlement(Lists.create(n), Lists.create(n), Lists.create(n), Lists.create(n), 0);
-        uint256 priceMicro = _cost(id, book, clearing.priceTick, 1);
-        for (uint256 i = 0; i < n; ++i) {
-            Order order = _orders[id][indices[i]];
-            if (order.roundOf() + book.firstRound() != round || !_markSettled(id, order, indices[i])) continue;
-            _account(s, id, book, priceMicro, order, indices[i], clearing.fillOf(order));
+        Settlement memory s;
+        s.product = ProductId.wrap(product);
+        s.clearing = _rounds[s.product][round].clearing;
+        require(s.clearing.cleared || block.timestamp >= s.product.startOf(), Exchange_NotCleared(product, round));
+        s.book = _books[s.product];
+        s.priceMicro = _cost(s.product, s.book, s.clearing.priceTick, 1);
+        (uint256[] memory fills, uint256[] memory payments, uint256[] memory deliveries) =
+            (new uint256[](indices.length), new uint256[](indices.length), new uint256[](indices.length));
+        for (uint256 i = 0; i < indices.length; ++i) {
+            (fills[i], payments[i], deliveries[i]) = _settleOne(s, round, indices[i]);
         }
-        require(s.fills.count != 0, Exchange_NothingToSettle(product, round, n));
-        _books[id] = book.subEscrow(s.paidMicro);
-        emit Settled(product, round, s.fills.trimmed());
+        _flush(s);
+        require(s.settled != 0, Exchange_NothingToSettle(product, round, indices.length));
+        _books[s.product] = s.book.subEscrow(s.paidMicro);
+        emit Settled(product, round, fills);
 
-        treasury.credit(s.payments.trimmed());
-        capacity.give(id, s.deliveries.trimmed());
-        for (uint256 i = 0; i < s.later.count; ++i) {
-            Order order = _orders[id][s.later.items[i] >> 96];
-            uint256 fill = uint32(s.later.items[i]);
-            if (order.kindOf() == Kind.OFFER) _settleOffer(id, book, priceMicro, order, fill);
-            else _giveToContract(id, address(order.principalOf()), _unitsBack(order, fill));
-        }
+        treasury.credit(payments);
+        capacity.give(s.product, deliveries);
+        if (s.callsOut) _settleRest(s, fills);
     }
 
-    /// @dev Writes down what one order gets: bids the difference to their limit and units, asks cash and units back.
-    function _account(
-        Settlement memory s,
-        ProductId product,
-        Book book,
-        uint256 priceMicro,
-        Order order,
-        uint256 index,
-        uint256 fill
-    ) private view {
-        s.fills.add((index << 32) | fill);
+    /// @dev What one call of {settle} knows and adds up. `word` is the word `wordIndex` of the settled bits.
+    struct Settlement {
+        ProductId product;
+        Book book;
+        CallAuction.Clearing clearing;
+        uint256 priceMicro;
+        uint256 paidMicro;
+        uint256 settled;
+        uint256 wordIndex;
+        uint256 word;
+        bool callsOut;
+    }
+
+    /// @dev Marks one order as settled and gives its entry of the event, its payment and its delivery: all zero if it
+    /// does not wait in the round; no payment or delivery where {_settleRest} has to call out.
+    function _settleOne(Settlement memory s, uint256 round, uint256 index)
+        private
+        returns (uint256 entry, uint256 payment, uint256 delivered)
+    {
+        Order order = _orders[s.product][index];
         Kind kind = order.kindOf();
-        uint256 paid = fill * priceMicro;
-        // A bid's limit is at or above the price of what it gets: the difference is not negative.
-        if (kind == Kind.BID) paid = _cost(product, book, order.tickOf(), order.unitsOf()) - paid;
-        s.paidMicro += paid;
-        if (kind == Kind.OFFER) {
-            s.later.addPair(index, fill);
-            return;
+        if (kind == Kind.NONE || order.roundOf() + s.book.firstRound() != round || !_mark(s, index)) return (0, 0, 0);
+        uint256 fill = s.clearing.fillOf(order);
+        uint256 units = order.unitsOf();
+        unchecked {
+            // A fill is at most the order's units, and a bid's limit is at or above the price of what it gets. An
+            // order's cost is below 2^87: no sum over a call's orders leaves 256 bits, and no payment 96.
+            uint256 paid = fill * s.priceMicro;
+            if (kind == Kind.BID) paid = _cost(s.product, s.book, order.tickOf(), units) - paid;
+            s.paidMicro += paid;
+            entry = (uint256(kind) << 64) | (index << 32) | fill;
+            if (kind == Kind.OFFER) {
+                s.callsOut = true;
+                return (entry, 0, 0);
+            }
+            uint256 owner = uint256(order.principalOf()) << 96;
+            if (paid != 0) payment = owner | paid;
+            units = kind == Kind.BID ? fill : units - fill;
+            if (units == 0) return (entry, payment, 0);
+            if (address(order.principalOf()).code.length == 0) return (entry, payment, owner | units);
+            s.callsOut = true;
         }
-        // One order's cost is below 2^87.
-        if (paid != 0) s.payments.addPair(order.principalOf(), paid);
-        uint256 units = _unitsBack(order, fill);
-        if (units == 0) return;
-        if (address(order.principalOf()).code.length == 0) s.deliveries.addPair(order.principalOf(), units);
-        else s.later.addPair(index, fill);
     }
 
-    /// @dev The units an owner is handed: a bid's fill, an ask's rest.
-    function _unitsBack(Order order, uint256 fill) private pure returns (uint256) {
-        return order.kindOf() == Kind.BID ? fill : order.unitsOf() - fill;
+    /// @dev Offers turn into obligations, and contracts are asked whether they take their units.
+    function _settleRest(Settlement memory s, uint256[] memory fills) private {
+        for (uint256 i = 0; i < fills.length; ++i) {
+            if (fills[i] == 0) continue;
+            Order order = _orders[s.product][uint32(fills[i] >> 32)];
+            uint256 fill = uint32(fills[i]);
+            Kind kind = order.kindOf();
+            if (kind == Kind.OFFER) {
+                _settleOffer(s, order, fill);
+                continue;
+            }
+            address owner = address(order.principalOf());
+            uint256 units = kind == Kind.BID ? fill : order.unitsOf() - fill;
+            if (units != 0 && owner.code.length != 0) _giveToContract(s.product, owner, units);
+        }
     }
 
-    /// @dev Sets the slot's bit; false if it was set, or if no order was ever placed there.
-    function _markSettled(ProductId product, Order order, uint256 index) private returns (bool) {
-        uint256 word = _settled[product][index >> 8];
+    /// @dev Sets the slot's settled bit; false if it was set. Neighbours share a word, which is written once.
+    function _mark(Settlement memory s, uint256 index) private returns (bool) {
+        uint256 wordIndex = (index >> 8) + 1;
+        if (wordIndex != s.wordIndex) {
+            _flush(s);
+            (s.wordIndex, s.word) = (wordIndex, _settled[s.product][wordIndex - 1]);
+        }
         uint256 bit = 1 << (index & 255);
-        if (order.kindOf() == Kind.NONE || word & bit != 0) return false;
-        _settled[product][index >> 8] = word | bit;
+        if (s.word & bit != 0) return false;
+        s.word |= bit;
+        unchecked {
+            // Counts the orders of one call.
+            ++s.settled;
+        }
         return true;
+    }
+
+    /// @dev Writes the word of settled bits that {_mark} holds; it counts words from 1, so that 0 is none.
+    function _flush(Settlement memory s) private {
+        if (s.wordIndex != 0) _settled[s.product][s.wordIndex - 1] = s.word;
     }
 
     function _isSettled(ProductId product, uint256 index) private view returns (bool) {
         return _settled[product][index >> 8] & (1 << (index & 255)) != 0;
     }
 
-    function _settleOffer(ProductId product, Book book, uint256 priceMicro, Order order, uint256 fill) private {
+    function _settleOffer(Settlement memory s, Order order, uint256 fill) private {
         uint32 site = uint32(order.principalOf());
         uint256 unfilled = order.unitsOf() - fill;
         // An order's units are below 2^32.
-        if (unfilled != 0) capacity.unreserve(site, product, uint64(unfilled));
-        uint256 limitMicro = _cost(product, book, order.tickOf(), 1);
-        delivery.settleOffer(product, site, uint64(fill), uint64(unfilled), limitMicro, fill * priceMicro);
+        if (unfilled != 0) capacity.unreserve(site, s.product, uint64(unfilled));
+        uint256 limitMicro = _cost(s.product, s.book, order.tickOf(), 1);
+        delivery.settleOffer(s.product, site, uint64(fill), uint64(unfilled), limitMicro, fill * s.priceMicro);
     }
 
     /// @dev A contract may refuse units, or burn what gas it is given: then they are held for it.
@@ -403,7 +440,8 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     /// @inheritdoc IExchange
     function priceOf(uint8 class, uint16 tick) external view returns (uint256) {
         require(tick != 0 && tick <= PriceGrid.TICK_MAX, Exchange_TickOutOfRange(tick, PriceGrid.TICK_MAX));
-        return PriceGrid.priceOf(tick) * standard.termsOf(class).tickSizeMicro;
+        require(_terms[class].isOpen(), IStandard.Standard_UnknownClass(class));
+        return PriceGrid.priceOf(tick) * _terms[class].tickSizeMicro();
     }
 
     /// @inheritdoc IExchange

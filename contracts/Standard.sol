@@ -3,12 +3,17 @@ pragma solidity 0.8.37;
 
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 
+import {IExchange} from "./interfaces/IExchange.sol";
 import {IStandard} from "./interfaces/IStandard.sol";
 import {HUB, METRO, ProductId} from "./types/ProductId.sol";
 
 /// @title Standard
 /// @notice Says what a unit is. Specified in {IStandard}.
 contract Standard is IStandard, AccessManaged {
+    /* IMMUTABLES */
+
+    IExchange public immutable exchange;
+
     /* STORAGE */
 
     mapping(uint8 class => ClassTerms) private _terms;
@@ -16,7 +21,9 @@ contract Standard is IStandard, AccessManaged {
     /// @dev A metro's hub; a hub is its own.
     mapping(uint16 area => uint16 hub) private _hubs;
 
-    constructor(address authority) AccessManaged(authority) {}
+    constructor(address authority, IExchange exchange_) AccessManaged(authority) {
+        exchange = exchange_;
+    }
 
     /* WRITE THE STANDARD */
 
@@ -29,6 +36,7 @@ contract Standard is IStandard, AccessManaged {
         );
         _terms[class] = terms;
         emit ClassSet(class, terms);
+        exchange.adoptTerms(class, terms.tickSizeMicro, terms.minOrderUnits);
     }
 
     /// @inheritdoc IStandard

@@ -39,7 +39,7 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     /* DEPOSIT AND WITHDRAW */
 
     /// @inheritdoc ITreasury
-    function deposit(uint256 amount) public nonReentrant {
+    function deposit(uint256 amount) public {
         require(amount != 0, Treasury_ZeroAmount());
         _pull(msg.sender, amount);
         _setCash(msg.sender, _accounts[msg.sender], amount);
@@ -69,16 +69,12 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     /* FOR THE MARKET'S CONTRACTS */
 
     /// @inheritdoc ITreasury
-    function escrow(address owner, uint256 amount) external onlyMarket nonReentrant {
+    function escrow(address owner, uint256 amount) external onlyMarket {
         _take(owner, _accounts[owner], amount);
     }
 
     /// @inheritdoc ITreasury
-    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch)
-        external
-        onlyMarket
-        nonReentrant
-    {
+    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch) external onlyMarket {
         Account account = _accounts[owner];
         require(epoch == account.epoch(), Treasury_WrongEpoch(owner, epoch, account.epoch()));
         require(index < SIGNED_PER_ROUND, Treasury_IndexOutOfRange(index, SIGNED_PER_ROUND));
@@ -89,8 +85,10 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     /// @inheritdoc ITreasury
     function credit(uint256[] calldata payments) external onlyMarket {
         for (uint256 i = 0; i < payments.length; ++i) {
-            address owner = address(uint160(payments[i] >> 96));
-            _setCash(owner, _accounts[owner], uint96(payments[i]));
+            uint256 payment = payments[i];
+            if (payment == 0) continue;
+            address owner = address(uint160(payment >> 96));
+            _setCash(owner, _accounts[owner], uint96(payment));
         }
     }
 
@@ -120,7 +118,8 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
         _pull(owner, short);
     }
 
-    function _pull(address owner, uint256 amount) private {
+    /// @dev The guard is for the balances before and after: a token that calls back cannot deposit in between.
+    function _pull(address owner, uint256 amount) private nonReentrant {
         uint256 before = token.balanceOf(address(this));
         emit Deposited(owner, amount);
         token.safeTransferFrom(owner, address(this), amount);

@@ -56,6 +56,7 @@ interface ICapacity is IERC1155 {
     error Capacity_InsufficientCapacity(uint32 site, uint256 hour_, uint256 available, uint256 units);
     /// @notice A window of one hour has no parts.
     error Capacity_NotAWindow(uint256 product);
+    error Capacity_HoursOutOfRange(uint16 hours_, uint16 hoursMax);
     /// @notice A tier can only be relaxed: METRO to HUB or WIDE, HUB to WIDE.
     error Capacity_NotRelaxed(uint8 tier, uint8 wanted);
 
@@ -163,7 +164,7 @@ interface ICapacity is IERC1155 {
 
     /// @notice Moves units out of the book's escrow to owners that are no contracts. Requirements: the caller is
     /// Exchange.
-    /// @param deliveries Each `owner 160 | units 96`; length bounded by the caller's own batch.
+    /// @param deliveries Each `owner 160 | units 96`, or 0 for none; length bounded by the caller's own batch.
     function give(ProductId product, uint256[] calldata deliveries) external;
 
     /// @notice Burns the holder's units. Requirements: the caller is Delivery; the holder holds them.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {Book} from "../types/Book.sol";
 import {Order} from "../types/Order.sol";
 import {SignedOrder} from "../types/SignedOrder.sol";
 
@@ -18,6 +19,7 @@ import {SignedOrder} from "../types/SignedOrder.sol";
 interface IExchange {
     /* ERRORS */
 
+    error Exchange_OnlyStandard(address caller);
     error Exchange_OrdersPaused();
     error Exchange_TickOutOfRange(uint16 tick, uint16 tickMax);
     error Exchange_TooFewUnits(uint64 units, uint64 unitsMin);
@@ -47,7 +49,8 @@ interface IExchange {
     /* EVENTS */
 
     /// @notice A product trades for the first time; the terms are its book's for good.
-    event BookOpened(uint256 indexed product, uint64 firstRound, uint32 tickSizeMicro, uint32 minUnits);
+    /// `book` is the packed {Book}: its first round, and the class's tick size and least order.
+    event BookOpened(uint256 indexed product, Book book);
     /// @notice An order stands in its book, at slot `index`. `order` is the packed {Order}.
     event OrderPlaced(uint256 indexed product, address indexed owner, uint32 index, Order order);
     /// @notice A relayed order was passed over; `reason` is the ABI-encoded error, or empty if gas ran out.
@@ -66,20 +69,28 @@ interface IExchange {
         uint32 askFilled,
         uint32 askStanding
     );
-    /// @notice Orders were settled: each of `fills` is `index 32 | units 32`. With the clearing and the orders, that is
-    /// every payment and every unit.
+    /// @notice Orders were settled: each of `fills` is `kind 2 | index 32 | units 32`, from high to low, or 0 for one that
+    /// was passed over. With the clearing and the orders, that is every payment and every unit.
     event Settled(uint256 indexed product, uint64 indexed round, uint256[] fills);
     /// @notice The owner is a contract that refused the units; they wait for `collect`.
     event Held(uint256 indexed product, address indexed owner, uint256 units);
     event Collected(uint256 indexed product, address indexed owner, address to, uint256 units);
     event OrdersPauseSet(bool paused);
 
+    /* ADOPT THE STANDARD */
+
+    /// @notice Keeps a class's terms for the books that open from now on: reading them from Standard at every opening
+    /// would cost a cold call. Requirements: the caller is Standard.
+    /// @param tickSizeMicro In micro per unit-hour.
+    function adoptTerms(uint8 class, uint32 tickSizeMicro, uint32 minUnits) external;
+
     /* PLACE */
 
     /// @notice Bids for units at a limit. The limit's cost is escrowed, from free cash first, then from the allowance.
     /// Requirements:
     /// - new orders are not paused
-    /// - the product is one of the standard's, and near enough to be counted
+    /// - the product is well formed, of a class of the standard, and near enough to be counted. Its area is not looked
+    ///   up: in one that is not there nobody can offer, and the money comes back
     /// - the tick is 1 … 1023; the units are at least the class's least order and below 2^32
     /// - the round ends LEAD seconds before delivery, or earlier
     /// - the tick does not pass 2^32 - 1 units

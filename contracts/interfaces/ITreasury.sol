@@ -64,7 +64,7 @@ interface ITreasury {
     function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch) external;
 
     /// @notice Gives free cash out of the calling contract's keeping. Requirements: the caller is Exchange or Delivery.
-    /// @param payments Each `owner 160 | amount 96`, amounts in micro; length bounded by the caller's own batch.
+    /// @param payments Each `owner 160 | amount 96`, amounts in micro, or 0 for none; length bounded by the caller's own batch.
     function credit(uint256[] calldata payments) external;
 
     /// @notice Moves the owner's epoch on, so that nothing it signed before can be placed.

@@ -9,6 +9,7 @@ import {SafeCast} from "@openzeppelin/contracts/utils/math/SafeCast.sol";
 type Book is uint256;
 
 using {
+    opened,
     isOpen,
     firstRound,
     orderCount,
@@ -22,12 +23,18 @@ using {
 
 uint256 constant ESCROW_MASK = (1 << 112) - 1;
 
-function openBook(uint256 round, uint32 tickSize, uint32 least) pure returns (Book) {
-    // round = block.timestamp / ROUND < 2^40 for every timestamp of the next 34,000 years.
-    return Book.wrap((round << 208) | (uint256(tickSize) << 144) | (uint256(least) << 112));
+/// @notice A class's terms, as a book that waits to be opened.
+function emptyBook(uint32 tickSize, uint32 least) pure returns (Book) {
+    return Book.wrap((uint256(tickSize) << 144) | (uint256(least) << 112));
 }
 
-/// @notice A tick size of zero cannot be set: a book that was never opened is the zero word.
+/// @notice The empty book, opened in a round.
+function opened(Book book, uint256 round) pure returns (Book) {
+    // round = block.timestamp / ROUND < 2^40 for every timestamp of the next 34,000 years.
+    return Book.wrap(Book.unwrap(book) | (round << 208));
+}
+
+/// @notice A tick size of zero cannot be set: what was never written is the zero word.
 function isOpen(Book book) pure returns (bool) {
     return Book.unwrap(book) != 0;
 }
@@ -54,18 +61,26 @@ function escrowMicro(Book book) pure returns (uint256) {
 }
 
 function addOrder(Book book) pure returns (Book) {
-    // 2^32 orders of one product would fill 2^32 slots first: at 22,100 gas each that is 9.5e13 gas.
-    return Book.wrap(Book.unwrap(book) + (1 << 176));
+    unchecked {
+        // 2^32 orders of one product would fill 2^32 slots first: at 22,100 gas each that is 9.5e13 gas.
+        return Book.wrap(Book.unwrap(book) + (1 << 176));
+    }
 }
 
 /// @dev Panics beyond 112 bits: {Treasury} never holds that much.
 function addEscrow(Book book, uint256 amount) pure returns (Book) {
-    uint112 escrow = uint112(escrowMicro(book)) + SafeCast.toUint112(amount);
-    return Book.wrap((Book.unwrap(book) & ~ESCROW_MASK) | escrow);
+    assert(amount <= ESCROW_MASK - escrowMicro(book));
+    unchecked {
+        // The sum stays within its 112 bits, the lowest of the word.
+        return Book.wrap(Book.unwrap(book) + amount);
+    }
 }
 
 /// @dev Panics when more would leave than came in: that would be another product's money.
 function subEscrow(Book book, uint256 amount) pure returns (Book) {
-    uint112 escrow = uint112(escrowMicro(book)) - SafeCast.toUint112(amount);
-    return Book.wrap((Book.unwrap(book) & ~ESCROW_MASK) | escrow);
+    assert(amount <= escrowMicro(book));
+    unchecked {
+        // The difference is not negative: nothing is borrowed from the fields above.
+        return Book.wrap(Book.unwrap(book) - amount);
+    }
 }

@@ -1,23 +1,25 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import { AccessManager } from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
 
-import { Capacity } from "../../../contracts/Capacity.sol";
-import { Delivery } from "../../../contracts/Delivery.sol";
-import { Exchange } from "../../../contracts/Exchange.sol";
-import { Standard } from "../../../contracts/Standard.sol";
-import { Treasury } from "../../../contracts/Treasury.sol";
-import { TestDollar } from "../../../contracts/dev/TestDollar.sol";
-import { ICapacity } from "../../../contracts/interfaces/ICapacity.sol";
-import { IDelivery } from "../../../contracts/interfaces/IDelivery.sol";
-import { IStandard } from "../../../contracts/interfaces/IStandard.sol";
-import { ITreasury } from "../../../contracts/interfaces/ITreasury.sol";
-import { Kind } from "../../../contracts/types/Order.sol";
-import { ProductId } from "../../../contracts/types/ProductId.sol";
-import { OrderTerms, SignedOrder } from "../../../contracts/types/SignedOrder.sol";
-import { Test } from "./Test.sol";
-import { IERC20 } from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+import {Capacity} from "../../../contracts/Capacity.sol";
+import {Delivery} from "../../../contracts/Delivery.sol";
+import {Exchange} from "../../../contracts/Exchange.sol";
+import {Standard} from "../../../contracts/Standard.sol";
+import {Treasury} from "../../../contracts/Treasury.sol";
+import {TestDollar} from "../../../contracts/dev/TestDollar.sol";
+import {ICapacity} from "../../../contracts/interfaces/ICapacity.sol";
+import {IDelivery} from "../../../contracts/interfaces/IDelivery.sol";
+import {IExchange} from "../../../contracts/interfaces/IExchange.sol";
+import {IExchange} from "../../../contracts/interfaces/IExchange.sol";
+import {IStandard} from "../../../contracts/interfaces/IStandard.sol";
+import {ITreasury} from "../../../contracts/interfaces/ITreasury.sol";
+import {Kind} from "../../../contracts/types/Order.sol";
+import {ProductId} from "../../../contracts/types/ProductId.sol";
+import {OrderTerms, SignedOrder} from "../../../contracts/types/SignedOrder.sol";
+import {Test} from "./Test.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title Market
 /// @notice Deploys and wires the five contracts as production does, with production's periods, seeds a small standard,
@@ -87,12 +89,12 @@ abstract contract Market is Test {
         address treasuryAt = vm.computeCreateAddress(address(this), nonce + 2);
         address exchangeAt = vm.computeCreateAddress(address(this), nonce + 3);
         address deliveryAt = vm.computeCreateAddress(address(this), nonce + 4);
-        standard = new Standard(address(authority));
+        standard = new Standard(address(authority), IExchange(exchangeAt));
         capacity = new Capacity(address(authority), standard, exchangeAt, IDelivery(deliveryAt));
         treasury = new Treasury(token, exchangeAt, deliveryAt);
         exchange = new Exchange(
             address(authority),
-            standard,
+            address(standard),
             ICapacity(capacityAt),
             ITreasury(treasuryAt),
             IDelivery(deliveryAt),
