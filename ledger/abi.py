@@ -1,0 +1,174 @@
+"""What a contract's ABI says: calls and results to and from bytes, logs to events. Pure."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError, EncodingError
+from eth_utils.address import to_checksum_address
+from eth_utils.crypto import keccak
+
+from ledger.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """One decoded log: which contract said what, with its values by name, and where it stands in the chain.
+
+    Numbers are integers, addresses checksummed texts, hashes bytes, structs mappings by field.
+    """
+
+    contract: str
+    name: str
+    values: Mapping[str, Any]
+    address: str
+    block: int
+    transaction: str
+    index: int
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+
+@dataclass(frozen=True, slots=True)
+class Log:
+    """One log as the chain keeps it."""
+
+    address: str
+    topics: tuple[bytes, ...]
+    data: bytes
+    block: int
+    transaction: str
+    index: int
+
+
+@dataclass(frozen=True)
+class Function:
+    """One function of a contract."""
+
+    name: str
+    inputs: tuple[Mapping[str, Any], ...]
+    outputs: tuple[Mapping[str, Any], ...]
+
+    @cached_property
+    def selector(self) -> bytes:
+        return keccak(text=f"{self.name}({','.join(_types(self.inputs))})")[:4]
+
+    def encode(self, args: Sequence[Any]) -> bytes:
+        """The calldata of a call. Raises InputError for arguments that do not fit."""
+        try:
+            return self.selector + encode(_types(self.inputs), args)
+        except (EncodingError, TypeError, ValueError, OverflowError) as error:
+            raise InputError(f"{self.name} cannot be called with {args!r}: {error}.", "Check the amounts.") from None
+
+    def decode(self, data: bytes) -> Any:
+        """What a call returned: one value, a tuple of several, None for nothing; structs are mappings by field."""
+        values = _named(self.outputs, decode(_types(self.outputs), data))
+        if len(values) < 2:
+            return values[0][1] if values else None
+        return tuple(value for _, value in values)
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One function of one contract with its arguments, ready to be read, simulated or sent.
+
+    `to` is None for the creation of a contract. `gas` is a limit to use instead of an estimate, for calls that swallow
+    the failure of a part and so look cheaper than they are.
+    """
+
+    contract: str
+    to: str | None
+    data: bytes
+    function: Function | None = None
+    gas: int | None = None
+
+    def result(self, data: bytes) -> Any:
+        """What `data`, returned by the call, says."""
+        return self.function.decode(data) if self.function else None
+
+
+class Interface:
+    """The functions and events of one contract, by name. Raises InputError for a function it does not have."""
+
+    def __init__(self, contract: str, abi: Iterable[Mapping[str, Any]]) -> None:
+        self.contract = contract
+        entries = tuple(abi)
+        self._functions: dict[tuple[str, int], Function] = {}
+        self._events: dict[bytes, Mapping[str, Any]] = {}
+        for entry in entries:
+            if entry["type"] == "function":
+                function = Function(entry["name"], tuple(entry["inputs"]), tuple(entry["outputs"]))
+                self._functions[function.name, len(function.inputs)] = function
+            elif entry["type"] == "event":
+                self._events[_topic(entry)] = entry
+        self._constructor = next((tuple(one["inputs"]) for one in entries if one["type"] == "constructor"), ())
+
+    def function(self, name: str, count: int) -> Function:
+        """The function called `name` with `count` arguments: none of ours is overloaded by type alone."""
+        if (name, count) not in self._functions:
+            raise InputError(f"{self.contract} has no function {name} of {count} arguments.", "See its interface.")
+        return self._functions[name, count]
+
+    def call(self, address: str, function: str, *args: Any, gas: int | None = None) -> Call:
+        """A call of `function` of this contract at `address`. Raises InputError for arguments that do not fit."""
+        found = self.function(function, len(args))
+        return Call(self.contract, address, found.encode(args), found, gas)
+
+    def creation(self, code: bytes, *args: Any) -> Call:
+        """The creation of this contract from its creation code. Raises InputError for arguments that do not fit."""
+        constructor = Function("constructor", self._constructor, ())
+        return Call(self.contract, None, code + constructor.encode(args)[4:])
+
+    def topic(self, event: str) -> bytes:
+        """The first topic of an event's logs."""
+        for topic, entry in self._events.items():
+            if entry["name"] == event:
+                return topic
+        raise InputError(f"{self.contract} has no event {event}.", "See its interface.")
+
+    def event(self, log: Log) -> Event | None:
+        """What a log of this contract says; None for an event it does not declare."""
+        entry = self._events.get(log.topics[0]) if log.topics else None
+        if entry is None:
+            return None
+        indexed = [one for one in entry["inputs"] if one["indexed"]]
+        plain = [one for one in entry["inputs"] if not one["indexed"]]
+        try:
+            topics = [decode([_type(one)], topic)[0] for one, topic in zip(indexed, log.topics[1:], strict=True)]
+            values = dict([*_named(indexed, topics), *_named(plain, decode(_types(plain), log.data))])
+        except (DecodingError, ValueError):
+            return None
+        ordered = {one["name"]: values[one["name"]] for one in entry["inputs"]}
+        return Event(self.contract, entry["name"], ordered, log.address, log.block, log.transaction, log.index)
+
+
+def _topic(entry: Mapping[str, Any]) -> bytes:
+    return keccak(text=f"{entry['name']}({','.join(_types(entry['inputs']))})")
+
+
+def _types(parameters: Iterable[Mapping[str, Any]]) -> list[str]:
+    return [_type(one) for one in parameters]
+
+
+def _type(parameter: Mapping[str, Any]) -> str:
+    kind = str(parameter["type"])
+    if kind.startswith("tuple"):
+        return f"({','.join(_types(parameter['components']))}){kind.removeprefix('tuple')}"
+    return kind
+
+
+def _named(parameters: Sequence[Mapping[str, Any]], values: Sequence[Any]) -> list[tuple[str, Any]]:
+    return [(one["name"], _plain(one, value)) for one, value in zip(parameters, values, strict=True)]
+
+
+def _plain(parameter: Mapping[str, Any], value: Any) -> Any:
+    kind = str(parameter["type"])
+    if kind.endswith("]"):
+        each = {**parameter, "type": kind[: kind.rindex("[")]}
+        return tuple(_plain(each, item) for item in value)
+    if kind == "tuple":
+        return dict(_named(parameter["components"], value))
+    return to_checksum_address(value) if kind == "address" else value

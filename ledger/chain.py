@@ -1,0 +1,387 @@
+"""A chain: read it, send to it, and on a local one set its clock.
+
+Everything a node says becomes the ledger's own values and errors here: web3's stop at this border.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import requests
+from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
+from eth_tester.exceptions import TransactionFailed, TransactionNotFound  # type: ignore[import-untyped]
+from eth_tester.exceptions import ValidationError as TesterValidationError
+from eth_typing import HexAddress, HexStr
+from eth_utils.address import to_checksum_address
+from eth_utils.exceptions import ValidationError
+from web3 import EthereumTesterProvider, HTTPProvider, Web3
+from web3.exceptions import Web3Exception, Web3RPCError
+from web3.types import Nonce, RPCEndpoint
+from web3.utils.address import get_create_address
+
+from ledger.abi import Call, Event, Interface, Log
+from ledger.artifacts import Artifact, Deployment, load_artifacts
+from ledger.clock import AnvilClock, LocalClock, TesterClock
+from ledger.errors import NodeRefused, Unreachable, WrongChain
+from ledger.node import DEVELOPMENT_MNEMONIC
+from ledger.reverts import Reverts
+from ledger.settings import host_of
+
+TRANSACTION_GAS_MAX = 2**24
+"""What one transaction may burn (EIP-7825)."""
+
+BLOCK_GAS = 4 * TRANSACTION_GAS_MAX
+"""What a block of a chain in this process holds."""
+
+# Nodes refuse larger batches; anvil takes 2 MB.
+_BATCH_MAX = 200
+_DEVELOPMENT_PATH = "m/44'/60'/0'/0"
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block's header, as far as we need it; its base fee is per unit of gas."""
+
+    number: int
+    hash: str
+    time_s: int
+    gas_limit: int
+    base_fee_wei: int
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """What became of a transaction: `contract` is the address of the one it created, if any."""
+
+    transaction: str
+    succeeded: bool
+    block: int
+    index: int
+    gas_used: int
+    gas_price_wei: int
+    contract: str | None
+    logs: tuple[Log, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Quote:
+    """What it takes to send a call: what it would return, the sender's next number, fees per unit of gas, and the gas
+    it would burn (None where the call names its own limit, or the chain gives no estimates)."""
+
+    result: Any
+    nonce: int
+    tip_wei: int
+    base_fee_wei: int
+    gas: int | None
+
+
+class Chain:
+    """One node of one chain. Build it with `connect` or `in_process_chain`."""
+
+    def __init__(self, web3: Web3, host: str) -> None:
+        self._web3 = web3
+        self._host = host
+        self._artifacts = load_artifacts()
+        self._interfaces = {name: Interface(name, artifact.abi) for name, artifact in self._artifacts.items()}
+        self.reverts = Reverts(artifact.abi for artifact in self._artifacts.values())
+        """Reads the revert data of our contracts."""
+        self.chain_id = _int(self.request("eth_chainId"))
+        self.clock: LocalClock | None = self._local_clock()
+        """None on a chain whose clock is not ours."""
+
+    @property
+    def in_process(self) -> bool:
+        """Whether the chain is eth-tester, which has no estimates and no waiting."""
+        return isinstance(self._web3.provider, EthereumTesterProvider)
+
+    def _local_clock(self) -> LocalClock | None:
+        provider = self._web3.provider
+        if isinstance(provider, EthereumTesterProvider):
+            return TesterClock(provider.ethereum_tester)
+        return AnvilClock(self.request) if "anvil" in str(self.request("web3_clientVersion")).lower() else None
+
+    # ---- the node
+
+    def request(self, method: str, *params: Any) -> Any:
+        """One JSON-RPC request, its result as the node gives it. Raises Reverted, NodeRefused or Unreachable."""
+        with self._mapped():
+            return self._web3.manager.request_blocking(RPCEndpoint(method), list(params))
+
+    def batch(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """Many requests, each a method and its parameters, in few round trips; their results in the same order.
+
+        Raises what `request` raises, for the first that failed.
+        """
+        provider = self._web3.provider
+        if not isinstance(provider, HTTPProvider):
+            return [self.request(method, *params) for method, params in wanted]
+        results: list[Any] = []
+        for start in range(0, len(wanted), _BATCH_MAX):
+            part = [(RPCEndpoint(method), list(params)) for method, params in wanted[start : start + _BATCH_MAX]]
+            with self._mapped():
+                responses = provider.make_batch_request(part)
+            results += map(self._result, responses if isinstance(responses, list) else [responses])
+        return results
+
+    def _result(self, response: Mapping[str, Any]) -> Any:
+        if "error" in response:
+            raise self.reverts.of_node_error(response["error"])
+        return response.get("result")
+
+    @contextmanager
+    def _mapped(self) -> Iterator[None]:
+        try:
+            yield
+        except TransactionFailed as error:
+            raise self.reverts.of_tester_error(str(error)) from None
+        except TransactionNotFound:
+            raise NodeRefused("it knows no such transaction") from None
+        except (TesterValidationError, ValidationError) as error:
+            raise self.reverts.of_node_error({"message": str(error)}) from None
+        except requests.RequestException as error:
+            raise Unreachable(self._host, type(error).__name__) from None
+        except Web3RPCError as error:
+            response: Any = error.rpc_response or {}
+            raise self.reverts.of_node_error(response.get("error") or {"message": str(error)}) from None
+        except Web3Exception as error:
+            raise NodeRefused(str(error)) from None
+
+    # ---- reads
+
+    def call(self, call: Call, sender: str | None = None, block: int | str = "latest") -> Any:
+        """What `call` returns, without sending it. Raises Reverted, NodeRefused or Unreachable."""
+        return call.result(_bytes(self.request("eth_call", _message(call, sender), _tag(block))))
+
+    def call_many(self, calls: Sequence[Call], block: int | str = "latest") -> list[Any]:
+        """What each of `calls` returns. Raises as `call` does, for the first that failed."""
+        results = self.batch([("eth_call", (_message(call, None), _tag(block))) for call in calls])
+        return [call.result(_bytes(result)) for call, result in zip(calls, results, strict=True)]
+
+    def block(self, number: int | str = "latest") -> Block:
+        """A block by number or name (`latest`, `finalized` …). Raises NodeRefused where there is none."""
+        header = self.request("eth_getBlockByNumber", _tag(number), False)
+        if header is None:
+            raise NodeRefused(f"it has no block {number}")
+        return Block(
+            number=_int(header["number"]),
+            hash=str(header["hash"]),
+            time_s=_int(header["timestamp"]),
+            gas_limit=_int(header["gasLimit"]),
+            base_fee_wei=_int(header.get("baseFeePerGas") or 0),
+        )
+
+    def time_s(self) -> int:
+        """The time of the latest block, in seconds since the epoch."""
+        return self.block().time_s
+
+    def code(self, address: str) -> bytes:
+        """The runtime code there; empty where there is no contract."""
+        return _bytes(self.request("eth_getCode", address, "latest"))
+
+    def gas_money_wei(self, address: str) -> int:
+        """What the account has to pay gas with."""
+        return _int(self.request("eth_getBalance", address, "latest"))
+
+    def logs(
+        self,
+        addresses: Sequence[str],
+        from_block: int,
+        to_block: int | str = "latest",
+        topics: Sequence[bytes | None] = (),
+    ) -> list[Log]:
+        """The logs of these contracts in these blocks, both ends included, in the order of the chain."""
+        wanted = {
+            "address": list(addresses),
+            "fromBlock": _tag(from_block),
+            "toBlock": _tag(to_block),
+            "topics": [None if topic is None else "0x" + topic.hex() for topic in topics],
+        }
+        found = [_log(entry) for entry in self.request("eth_getLogs", wanted)]
+        return sorted(found, key=lambda log: (log.block, log.index))
+
+    # ---- transactions
+
+    def nonce(self, address: str) -> int:
+        """How many transactions the account has sent, those that wait included."""
+        return _int(self.request("eth_getTransactionCount", address, "pending"))
+
+    def quote(self, call: Call, sender: str) -> Quote:
+        """What it takes to send `call` into the block that is being made, in one round trip.
+
+        Raises Reverted for a call that would fail.
+        """
+        message = _message(call, sender)
+        wanted: list[tuple[str, Sequence[Any]]] = [
+            ("eth_call", (message, "pending")),
+            ("eth_getTransactionCount", (sender, "pending")),
+            ("eth_maxPriorityFeePerGas", ()),
+            ("eth_getBlockByNumber", ("latest", False)),
+        ]
+        if call.gas is None and not self.in_process:
+            wanted.append(("eth_estimateGas", (message, "pending")))
+        result, nonce, tip, header, *estimate = self.batch(wanted)
+        return Quote(
+            result=call.result(_bytes(result)),
+            nonce=_int(nonce),
+            tip_wei=_int(tip),
+            base_fee_wei=_int(header.get("baseFeePerGas") or 0),
+            gas=_int(estimate[0]) if estimate else None,
+        )
+
+    def send_raw(self, raw: bytes) -> None:
+        """Hands a signed transaction to the node. Raises NodeRefused."""
+        self.request("eth_sendRawTransaction", "0x" + raw.hex())
+
+    def receipt(self, transaction: str) -> Receipt | None:
+        """What became of a transaction; None while it is in no block."""
+        try:
+            found = self.request("eth_getTransactionReceipt", transaction)
+        except NodeRefused:
+            return None
+        if found is None or found.get("blockNumber") is None:
+            return None
+        return Receipt(
+            transaction=str(found["transactionHash"]),
+            succeeded=_int(found["status"]) == 1,
+            block=_int(found["blockNumber"]),
+            index=_int(found["transactionIndex"]),
+            gas_used=_int(found["gasUsed"]),
+            gas_price_wei=_int(found["effectiveGasPrice"]),
+            contract=to_checksum_address(found["contractAddress"]) if found.get("contractAddress") else None,
+            logs=tuple(map(_log, found["logs"])),
+        )
+
+    # ---- contracts
+
+    def artifact(self, contract: str) -> Artifact:
+        """The compiled contract of that name."""
+        return self._artifacts[contract]
+
+    def interface(self, contract: str) -> Interface:
+        """The functions and events of the contract of that name."""
+        return self._interfaces[contract]
+
+
+class Contracts:
+    """The contracts of one market on one chain, by name."""
+
+    def __init__(self, chain: Chain, deployment: Deployment) -> None:
+        """Raises WrongChain where the node serves another chain than the deployment's."""
+        if chain.chain_id != deployment.chain_id:
+            raise WrongChain(deployment.chain_id, chain.chain_id)
+        self.chain = chain
+        self.deployment = deployment
+        self._names = {
+            address: "TestDollar" if name == "Token" else name for name, address in deployment.addresses.items()
+        }
+
+    def check(self) -> None:
+        """Raises BadData unless every contract's code is what the manifest says."""
+        codes = self.chain.batch([("eth_getCode", (one, "latest")) for one in self.deployment.addresses.values()])
+        for name, code in zip(self.deployment.addresses, codes, strict=True):
+            self.deployment.check_code(name, _bytes(code))
+
+    def address(self, contract: str) -> str:
+        """Where a contract of this market stands."""
+        return self.deployment.address(contract)
+
+    def call(self, contract: str, function: str, *args: Any, gas: int | None = None) -> Call:
+        """A call of a function of one of the market's contracts. Raises InputError for arguments that do not fit."""
+        interface = self.chain.interface("TestDollar" if contract == "Token" else contract)
+        return interface.call(self.address(contract), function, *args, gas=gas)
+
+    def read(self, contract: str, function: str, *args: Any, block: int | str = "latest") -> Any:
+        """What a function returns: a value, a tuple of several, a struct as a mapping. Raises Reverted."""
+        return self.chain.call(self.call(contract, function, *args), block=block)
+
+    def events(self, logs: Sequence[Log]) -> list[Event]:
+        """What those of `logs` say that come from this market, in their order."""
+        found = (
+            self.chain.interface(self._names[log.address]).event(log) for log in logs if log.address in self._names
+        )
+        return [event for event in found if event is not None]
+
+    def event(self, receipt: Receipt, name: str) -> Event:
+        """The first event of that name in a transaction of this market. Raises NodeRefused where it has none."""
+        for event in self.events(receipt.logs):
+            if event.name == name:
+                return event
+        raise NodeRefused(f"transaction {receipt.transaction} has no event {name}")
+
+    def said(self, event: str, value: str) -> Callable[[Receipt], Any]:
+        """Reads one value of one event out of a receipt."""
+        return lambda receipt: self.event(receipt, event)[value]
+
+    def history(self, from_block: int | None = None, to_block: int | str = "latest") -> list[Event]:
+        """Everything the market's contracts have said, from their deployment on unless told otherwise."""
+        start = self.deployment.block if from_block is None else from_block
+        return self.events(self.chain.logs(list(self._names), start, to_block))
+
+
+def connect(url: str, chain_id: int | None = None, timeout_s: int = 20) -> Chain:
+    """The chain that the node at `url` serves. Raises Unreachable, and WrongChain if it is not `chain_id`.
+
+    A node that is anvil is a local chain, with a clock to set.
+    """
+    # No retries down there: what may be tried again is for the sender to say.
+    provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
+    chain = Chain(Web3(provider, middleware=[]), host_of(url))
+    if chain_id is not None and chain.chain_id != chain_id:
+        raise WrongChain(chain_id, chain.chain_id)
+    return chain
+
+
+def in_process_chain(start_s: int | None = None, accounts: int = 10, gas_limit: int = BLOCK_GAS) -> Chain:
+    """A chain in this process (eth-tester on py-evm): no node, and gone with the process.
+
+    `start_s` is its first block's time (default: now); the accounts of DEVELOPMENT_MNEMONIC have gas money.
+    """
+    overrides = {"gas_limit": gas_limit} | ({} if start_s is None else {"timestamp": start_s})
+    backend = PyEVMBackend.from_mnemonic(
+        DEVELOPMENT_MNEMONIC,
+        hd_path=_DEVELOPMENT_PATH,
+        num_accounts=accounts,
+        genesis_parameters=PyEVMBackend.generate_genesis_params(overrides),
+    )
+    return Chain(Web3(EthereumTesterProvider(EthereumTester(backend)), middleware=[]), "this process")
+
+
+def created_address(creator: str, nonce: int) -> str:
+    """Where the contract will stand that `creator` makes with its transaction number `nonce`."""
+    return str(get_create_address(HexAddress(HexStr(creator)), Nonce(nonce)))
+
+
+# ---- what nodes say: eth-tester gives integers where others give hex
+
+
+def _int(value: Any) -> int:
+    return value if isinstance(value, int) else int(value, 16)
+
+
+def _bytes(value: Any) -> bytes:
+    return bytes(value) if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
+
+
+def _tag(block: int | str) -> str:
+    return hex(block) if isinstance(block, int) else block
+
+
+def _message(call: Call, sender: str | None) -> dict[str, str]:
+    message = {"data": "0x" + call.data.hex()}
+    if call.to is not None:
+        message["to"] = call.to
+    if sender is not None:
+        message["from"] = sender
+    return message
+
+
+def _log(entry: Mapping[str, Any]) -> Log:
+    return Log(
+        address=to_checksum_address(entry["address"]),
+        topics=tuple(map(_bytes, entry["topics"])),
+        data=_bytes(entry["data"]),
+        block=_int(entry["blockNumber"]),
+        transaction=str(entry["transactionHash"]),
+        index=_int(entry["logIndex"]),
+    )
