@@ -7,6 +7,8 @@ import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 
+import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
+
 import {ICapacity} from "./interfaces/ICapacity.sol";
 import {IDelivery} from "./interfaces/IDelivery.sol";
 import {IExchange} from "./interfaces/IExchange.sol";
@@ -17,7 +19,7 @@ import {PriceGrid} from "./libraries/PriceGrid.sol";
 import {Book, emptyBook} from "./types/Book.sol";
 import {Kind, Order, ROUNDS_MAX, packOrder} from "./types/Order.sol";
 import {ProductId} from "./types/ProductId.sol";
-import {OrderTerms, SignedOrder} from "./types/SignedOrder.sol";
+import {SignedOrder} from "./types/SignedOrder.sol";
 
 /// @title Exchange
 /// @notice Finds one price per product and round. Specified in {IExchange}.
@@ -52,10 +54,11 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     /// @dev A class's terms as an empty book: what {_open} copies.
     mapping(uint8 class => Book) private _terms;
     mapping(ProductId product => Book) private _books;
-    mapping(ProductId product => mapping(uint256 index => Order)) private _orders;
+    /// @dev By product and index in one key: see {keyed}.
+    mapping(uint256 productAtIndex => Order) private _orders;
     /// @dev A bit per slot, 256 to a word: set when its order was settled, which makes the slot free.
-    mapping(ProductId product => mapping(uint256 word => uint256)) private _settled;
-    mapping(ProductId product => mapping(uint256 round => CallAuction.RoundBook)) private _rounds;
+    mapping(uint256 productAtWord => uint256) private _settled;
+    mapping(uint256 productAtRound => CallAuction.RoundBook) private _rounds;
     mapping(ProductId product => mapping(address owner => uint256)) private _held;
 
     constructor(
@@ -71,6 +74,11 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         (ROUND, LEAD) = (round_s, lead_s);
     }
 
+    modifier whenOpen() {
+        require(!ordersPaused, Exchange_OrdersPaused());
+        _;
+    }
+
     /* ADOPT THE STANDARD */
 
     /// @inheritdoc IExchange
@@ -82,76 +90,78 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     /* PLACE */
 
     /// @inheritdoc IExchange
-    function bid(uint256 product, uint16 tick, uint64 units) external nonReentrant returns (uint32 index) {
+    function bid(uint256 product, uint16 tick, uint64 units) external whenOpen returns (uint32 index) {
         ProductId id = ProductId.wrap(product);
-        (Book book, uint256 round) = _admit(id, tick, units);
+        uint256 round = currentRound();
+        Book book = _admit(id, round, tick, units);
         uint256 cost = _cost(id, book, tick, units);
-        index = _place(id, book.addEscrow(cost), round, msg.sender, uint160(msg.sender), Kind.BID, tick, units, APPEND);
+        // The sender of a transaction has a key, whatever code it delegates to; nothing is authorised by this.
+        Kind kind = msg.sender == tx.origin ? Kind.BID_BY_KEY : Kind.BID;
+        index = _place(id, book.addEscrow(cost), round, msg.sender, uint160(msg.sender), kind, tick, units, APPEND);
         treasury.escrow(msg.sender, cost);
     }
 
     /// @inheritdoc IExchange
-    function ask(uint256 product, uint16 tick, uint64 units) external nonReentrant returns (uint32 index) {
+    function ask(uint256 product, uint16 tick, uint64 units) external whenOpen returns (uint32 index) {
         ProductId id = ProductId.wrap(product);
-        (Book book, uint256 round) = _admit(id, tick, units);
+        uint256 round = currentRound();
+        Book book = _admit(id, round, tick, units);
         index = _place(id, book, round, msg.sender, uint160(msg.sender), Kind.ASK, tick, units, APPEND);
         capacity.take(msg.sender, id, units);
     }
 
     /// @inheritdoc IExchange
-    function offer(uint32 site, uint256 product, uint16 tick, uint64 units)
-        external
-        nonReentrant
-        returns (uint32 index)
-    {
+    function offer(uint32 site, uint256 product, uint16 tick, uint64 units) external whenOpen returns (uint32 index) {
         ProductId id = ProductId.wrap(product);
-        (Book book, uint256 round) = _admit(id, tick, units);
+        uint256 round = currentRound();
+        Book book = _admit(id, round, tick, units);
         index = _place(id, book, round, msg.sender, site, Kind.OFFER, tick, units, APPEND);
         _reserve(site, id, _cost(id, book, tick, 1), round, units, msg.sender);
     }
 
     /// @inheritdoc IExchange
-    function placeSigned(SignedOrder[] calldata orders, uint32[] calldata freeSlots) external nonReentrant {
+    function placeSigned(SignedOrder[] calldata orders, uint32[] calldata freeSlots) external whenOpen nonReentrant {
         uint256 nextFree = 0;
         for (uint256 i = 0; i < orders.length; ++i) {
             uint32 freeSlot = nextFree < freeSlots.length ? freeSlots[nextFree++] : APPEND;
-            try this.placeOne{gas: PLACE_GAS}(orders[i], freeSlot) {}
+            try this.placeOne{gas: PLACE_GAS}(orders[i], freeSlot) returns (uint32) {}
             catch (bytes memory reason) {
                 // The slot is for the next order then.
                 if (freeSlot != APPEND) --nextFree;
-                OrderTerms memory order = orders[i].terms();
-                emit OrderSkipped(order.product.raw(), order.owner, i, reason);
+                emit OrderSkipped(orders[i].productOf().raw(), orders[i].ownerOf(), i, reason);
             }
         }
     }
 
     /// @inheritdoc IExchange
-    function placeOne(SignedOrder calldata signed, uint32 freeSlot) external returns (bool reused) {
+    function placeOne(SignedOrder calldata order, uint32 freeSlot) external returns (uint32 index) {
         require(msg.sender == address(this), Exchange_OnlySelf(msg.sender));
-        OrderTerms memory order = signed.terms();
-        require(order.round == currentRound(), Exchange_WrongRound(order.round, currentRound()));
-        _requireSigned(order, signed.signature);
-        (Book book, uint256 round) = _admit(order.product, order.tick, order.units);
+        uint256 round = currentRound();
+        require(order.roundOf() == round, Exchange_WrongRound(order.roundOf(), uint64(round)));
+        bool byKey = _requireSigned(order);
+        (address owner, ProductId product, uint16 tick, uint64 units) =
+            (order.ownerOf(), order.productOf(), order.tickOf(), order.unitsOf());
+        require(
+            order.kindOf() >= uint8(Kind.BID) && order.kindOf() <= uint8(Kind.OFFER),
+            Exchange_UnknownKind(order.kindOf())
+        );
+        Kind kind = Kind(order.kindOf());
+        Book book = _admit(product, round, tick, units);
+        uint160 principal = kind == Kind.OFFER ? order.siteOf() : uint160(owner);
         uint256 cost = 0;
-        uint160 principal = uint160(order.owner);
-        if (order.kind == uint8(Kind.BID)) {
-            cost = _cost(order.product, book, order.tick, order.units);
+        if (kind == Kind.BID) {
+            cost = _cost(product, book, tick, units);
             book = book.addEscrow(cost);
-        } else if (order.kind == uint8(Kind.OFFER)) {
-            principal = order.site;
-        } else {
-            require(order.kind == uint8(Kind.ASK), Exchange_UnknownKind(order.kind));
+            if (byKey) kind = Kind.BID_BY_KEY;
         }
-        if (freeSlot != APPEND && !_isSettled(order.product, freeSlot)) freeSlot = APPEND;
-        _place(order.product, book, round, order.owner, principal, Kind(order.kind), order.tick, order.units, freeSlot);
-        treasury.escrowSigned(order.owner, cost, order.round, order.index, order.epoch);
-        if (order.kind == uint8(Kind.ASK)) {
-            capacity.take(order.owner, order.product, order.units);
-        } else if (order.kind == uint8(Kind.OFFER)) {
-            uint256 limit = _cost(order.product, book, order.tick, 1);
-            _reserve(order.site, order.product, limit, round, order.units, order.owner);
+        if (freeSlot != APPEND && !_unsettle(product, freeSlot)) freeSlot = APPEND;
+        index = _place(product, book, round, owner, principal, kind, tick, units, freeSlot);
+        treasury.escrowSigned(owner, cost, uint64(round), order.indexOf(), order.epochOf());
+        if (kind == Kind.ASK) {
+            capacity.take(owner, product, units);
+        } else if (kind == Kind.OFFER) {
+            _reserve(order.siteOf(), product, _cost(product, book, tick, 1), round, units, owner);
         }
-        return freeSlot != APPEND;
     }
 
     /// @inheritdoc IExchange
@@ -161,19 +171,18 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     /// @dev Checks what every order must be, in the order that {IExchange.bid} states, and opens the product's book at
     /// the first.
-    function _admit(ProductId product, uint16 tick, uint64 units) private returns (Book book, uint256 round) {
-        require(!ordersPaused, Exchange_OrdersPaused());
-        round = currentRound();
+    function _admit(ProductId product, uint256 round, uint16 tick, uint64 units) private returns (Book book) {
         book = _books[product];
         if (!book.isOpen()) book = _open(product, round);
         require(tick != 0 && tick <= PriceGrid.TICK_MAX, Exchange_TickOutOfRange(tick, PriceGrid.TICK_MAX));
         require(units >= book.minUnits(), Exchange_TooFewUnits(units, uint64(book.minUnits())));
         require(units <= type(uint32).max, Exchange_TooManyUnits(units, type(uint32).max));
-        uint256 roundEnd_s = (round + 1) * ROUND;
-        require(
-            roundEnd_s + LEAD <= product.startOf(),
-            Exchange_TradingClosed(product.raw(), roundEnd_s, product.startOf() - LEAD)
-        );
+        uint256 start_s = product.startOf();
+        unchecked {
+            // A round ends at most ROUND after now: no sum of times comes near 256 bits.
+            uint256 closed_s = (round + 1) * ROUND + LEAD;
+            require(closed_s <= start_s, Exchange_TradingClosed(product.raw(), closed_s, start_s));
+        }
     }
 
     /// @dev The book is stored by {_place}, with the order that opened it.
@@ -181,10 +190,8 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         require(product.wellFormed(), IStandard.Standard_MalformedProduct(product.raw()));
         Book terms = _terms[product.classOf()];
         require(terms.isOpen(), IStandard.Standard_UnknownClass(product.classOf()));
-        uint256 startRound = product.startOf() / ROUND;
-        require(
-            startRound < round + ROUNDS_MAX, Exchange_TradingNotOpen(product.raw(), startRound - round, ROUNDS_MAX - 1)
-        );
+        uint256 roundsAway = Math.saturatingSub(product.startOf() / ROUND, round);
+        require(roundsAway < ROUNDS_MAX, Exchange_TradingNotOpen(product.raw(), roundsAway, ROUNDS_MAX - 1));
         book = terms.opened(round);
         emit BookOpened(product.raw(), book);
     }
@@ -201,7 +208,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         uint64 units,
         uint32 freeSlot
     ) private returns (uint32 index) {
-        (bool fits, uint256 prefix) = _rounds[product][round].add(kind == Kind.BID, tick, units);
+        (bool fits, uint256 prefix) = _rounds[product.keyed(round)].add(kind <= Kind.BID, tick, units);
         require(fits, Exchange_TickFull(tick, uint64(prefix), units));
         // The product's delivery starts within ROUNDS_MAX rounds of its first: the difference is below 2^20.
         Order order = packOrder(principal, kind, tick, round - book.firstRound(), prefix, units);
@@ -210,11 +217,19 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
             book = book.addOrder();
         } else {
             index = freeSlot;
-            _settled[product][index >> 8] ^= 1 << (index & 255);
         }
         _books[product] = book;
-        _orders[product][index] = order;
+        _orders[product.keyed(index)] = order;
         emit OrderPlaced(product.raw(), owner, index, order);
+    }
+
+    /// @dev Takes a free slot into use: clears its settled bit; false if it was not set.
+    function _unsettle(ProductId product, uint256 index) private returns (bool) {
+        uint256 word = _settled[product.keyed(index >> 8)];
+        uint256 bit = 1 << (index & 255);
+        if (word & bit == 0) return false;
+        _settled[product.keyed(index >> 8)] = word ^ bit;
+        return true;
     }
 
     /// @dev A provider's hours, its units in the book's escrow, and its margin.
@@ -225,14 +240,17 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         delivery.reserveOffer(product, site, units, uint64(round), limitMicro, provider);
     }
 
-    /// @dev ECDSA first: an account with delegated code (EIP-7702) still signs with its key. Then ERC-1271.
-    function _requireSigned(OrderTerms memory order, bytes calldata signature) private view {
+    /// @dev ECDSA first (65 bytes, or 64 by EIP-2098): an account with delegated code (EIP-7702) still signs with its key. Then ERC-1271.
+    function _requireSigned(SignedOrder calldata order) private view returns (bool byKey) {
         bytes32 digest = _hashTypedDataV4(order.structHash());
-        (address signer, ECDSA.RecoverError failure,) = ECDSA.tryRecover(digest, signature);
-        if (failure == ECDSA.RecoverError.NoError && signer == order.owner) return;
+        bytes calldata signature = order.signature;
+        (address signer, ECDSA.RecoverError failure,) = signature.length == 64
+            ? ECDSA.tryRecover(digest, bytes32(signature[:32]), bytes32(signature[32:]))
+            : ECDSA.tryRecoverCalldata(digest, signature);
+        address owner = order.ownerOf();
+        if (failure == ECDSA.RecoverError.NoError && signer == owner) return true;
         require(
-            SignatureChecker.isValidERC1271SignatureNow(order.owner, digest, signature),
-            Exchange_BadSignature(order.owner, digest)
+            SignatureChecker.isValidERC1271SignatureNow(owner, digest, signature), Exchange_BadSignature(owner, digest)
         );
     }
 
@@ -248,7 +266,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         uint256 end_s = (uint256(round) + 1) * ROUND;
         require(block.timestamp >= end_s, Exchange_RoundNotEnded(round, end_s, block.timestamp));
         require(block.timestamp < id.startOf(), Exchange_RoundVoid(product, round));
-        CallAuction.RoundBook storage book = _rounds[id][round];
+        CallAuction.RoundBook storage book = _rounds[id.keyed(round)];
         require(!book.clearing.cleared, Exchange_AlreadyCleared(product, round));
         require(book.nonEmpty != 0, Exchange_RoundEmpty(product, round));
 
@@ -274,14 +292,18 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     function settle(uint256 product, uint64 round, uint32[] calldata indices) external nonReentrant {
         Settlement memory s;
         s.product = ProductId.wrap(product);
-        s.clearing = _rounds[s.product][round].clearing;
+        s.clearing = _rounds[s.product.keyed(round)].clearing;
         require(s.clearing.cleared || block.timestamp >= s.product.startOf(), Exchange_NotCleared(product, round));
         s.book = _books[s.product];
+        // Below the first round nothing waits: the difference is then above every order's round.
+        unchecked {
+            s.round = round - s.book.firstRound();
+        }
         s.priceMicro = _cost(s.product, s.book, s.clearing.priceTick, 1);
         (uint256[] memory fills, uint256[] memory payments, uint256[] memory deliveries) =
             (new uint256[](indices.length), new uint256[](indices.length), new uint256[](indices.length));
         for (uint256 i = 0; i < indices.length; ++i) {
-            (fills[i], payments[i], deliveries[i]) = _settleOne(s, round, indices[i]);
+            (fills[i], payments[i], deliveries[i]) = _settleOne(s, indices[i]);
         }
         _flush(s);
         require(s.settled != 0, Exchange_NothingToSettle(product, round, indices.length));
@@ -293,11 +315,13 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         if (s.callsOut) _settleRest(s, fills);
     }
 
-    /// @dev What one call of {settle} knows and adds up. `word` is the word `wordIndex` of the settled bits.
+    /// @dev What one call of {settle} knows and adds up. The round is counted from the book's first; `word` is the word
+    /// `wordIndex` of the settled bits.
     struct Settlement {
         ProductId product;
         Book book;
         CallAuction.Clearing clearing;
+        uint256 round;
         uint256 priceMicro;
         uint256 paidMicro;
         uint256 settled;
@@ -308,31 +332,34 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     /// @dev Marks one order as settled and gives its entry of the event, its payment and its delivery: all zero if it
     /// does not wait in the round; no payment or delivery where {_settleRest} has to call out.
-    function _settleOne(Settlement memory s, uint256 round, uint256 index)
+    function _settleOne(Settlement memory s, uint256 index)
         private
         returns (uint256 entry, uint256 payment, uint256 delivered)
     {
-        Order order = _orders[s.product][index];
+        Order order = _orders[s.product.keyed(index)];
+        if (!order.waitsIn(s.round) || !_mark(s, index)) return (0, 0, 0);
         Kind kind = order.kindOf();
-        if (kind == Kind.NONE || order.roundOf() + s.book.firstRound() != round || !_mark(s, index)) return (0, 0, 0);
-        uint256 fill = s.clearing.fillOf(order);
+        bool isBid = kind <= Kind.BID;
+        uint256 fill = s.clearing.fillOf(order, isBid);
         uint256 units = order.unitsOf();
         unchecked {
             // A fill is at most the order's units, and a bid's limit is at or above the price of what it gets. An
             // order's cost is below 2^87: no sum over a call's orders leaves 256 bits, and no payment 96.
             uint256 paid = fill * s.priceMicro;
-            if (kind == Kind.BID) paid = _cost(s.product, s.book, order.tickOf(), units) - paid;
+            if (isBid) paid = _cost(s.product, s.book, order.tickOf(), units) - paid;
             s.paidMicro += paid;
-            entry = (uint256(kind) << 64) | (index << 32) | fill;
+            entry = (uint256(isBid ? Kind.BID : kind) << 64) | (index << 32) | fill;
             if (kind == Kind.OFFER) {
                 s.callsOut = true;
                 return (entry, 0, 0);
             }
             uint256 owner = uint256(order.principalOf()) << 96;
             if (paid != 0) payment = owner | paid;
-            units = kind == Kind.BID ? fill : units - fill;
+            units = isBid ? fill : units - fill;
             if (units == 0) return (entry, payment, 0);
-            if (address(order.principalOf()).code.length == 0) return (entry, payment, owner | units);
+            if (kind == Kind.BID_BY_KEY || address(order.principalOf()).code.length == 0) {
+                return (entry, payment, owner | units);
+            }
             s.callsOut = true;
         }
     }
@@ -341,7 +368,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     function _settleRest(Settlement memory s, uint256[] memory fills) private {
         for (uint256 i = 0; i < fills.length; ++i) {
             if (fills[i] == 0) continue;
-            Order order = _orders[s.product][uint32(fills[i] >> 32)];
+            Order order = _orders[s.product.keyed(uint32(fills[i] >> 32))];
             uint256 fill = uint32(fills[i]);
             Kind kind = order.kindOf();
             if (kind == Kind.OFFER) {
@@ -350,7 +377,8 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
             }
             address owner = address(order.principalOf());
             uint256 units = kind == Kind.BID ? fill : order.unitsOf() - fill;
-            if (units != 0 && owner.code.length != 0) _giveToContract(s.product, owner, units);
+            if (kind == Kind.BID_BY_KEY || units == 0 || owner.code.length == 0) continue;
+            _giveToContract(s.product, owner, units);
         }
     }
 
@@ -359,7 +387,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         uint256 wordIndex = (index >> 8) + 1;
         if (wordIndex != s.wordIndex) {
             _flush(s);
-            (s.wordIndex, s.word) = (wordIndex, _settled[s.product][wordIndex - 1]);
+            (s.wordIndex, s.word) = (wordIndex, _settled[s.product.keyed(wordIndex - 1)]);
         }
         uint256 bit = 1 << (index & 255);
         if (s.word & bit != 0) return false;
@@ -373,11 +401,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
 
     /// @dev Writes the word of settled bits that {_mark} holds; it counts words from 1, so that 0 is none.
     function _flush(Settlement memory s) private {
-        if (s.wordIndex != 0) _settled[s.product][s.wordIndex - 1] = s.word;
-    }
-
-    function _isSettled(ProductId product, uint256 index) private view returns (bool) {
-        return _settled[product][index >> 8] & (1 << (index & 255)) != 0;
+        if (s.wordIndex != 0) _settled[s.product.keyed(s.wordIndex - 1)] = s.word;
     }
 
     function _settleOffer(Settlement memory s, Order order, uint256 fill) private {
@@ -433,7 +457,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         view
         returns (bool cleared, uint16 priceTick, uint64 units)
     {
-        CallAuction.Clearing storage c = _rounds[ProductId.wrap(product)][round].clearing;
+        CallAuction.Clearing storage c = _rounds[ProductId.wrap(product).keyed(round)].clearing;
         return (c.cleared, c.priceTick, c.units);
     }
 
@@ -450,7 +474,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
         view
         returns (uint64[1024] memory bids, uint64[1024] memory asks)
     {
-        CallAuction.RoundBook storage book = _rounds[ProductId.wrap(product)][round];
+        CallAuction.RoundBook storage book = _rounds[ProductId.wrap(product).keyed(round)];
         for (uint256 tick = 1; tick <= PriceGrid.TICK_MAX; ++tick) {
             bids[tick] = uint64(book.volumeAt(true, tick));
             asks[tick] = uint64(book.volumeAt(false, tick));
@@ -476,7 +500,7 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     /// @inheritdoc IExchange
     function orderOf(uint256 product, uint32 index) external view returns (Order order, bool settled) {
         ProductId id = ProductId.wrap(product);
-        return (_orders[id][index], _isSettled(id, index));
+        return (_orders[id.keyed(index)], _settled[id.keyed(index >> 8)] & (1 << (index & 255)) != 0);
     }
 
     /// @inheritdoc IExchange

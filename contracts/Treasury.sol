@@ -69,17 +69,21 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     /* FOR THE MARKET'S CONTRACTS */
 
     /// @inheritdoc ITreasury
-    function escrow(address owner, uint256 amount) external onlyMarket {
-        _take(owner, _accounts[owner], amount);
+    function escrow(address owner, uint256 amount) external onlyMarket returns (uint256 cash) {
+        return _take(owner, _accounts[owner], amount);
     }
 
     /// @inheritdoc ITreasury
-    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch) external onlyMarket {
+    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch)
+        external
+        onlyMarket
+        returns (uint256 cash)
+    {
         Account account = _accounts[owner];
         require(epoch == account.epoch(), Treasury_WrongEpoch(owner, epoch, account.epoch()));
         require(index < SIGNED_PER_ROUND, Treasury_IndexOutOfRange(index, SIGNED_PER_ROUND));
         require(!account.isUsed(round, index), Treasury_IndexUsed(owner, round, index));
-        _take(owner, account.withUsed(round, index), amount);
+        return _take(owner, account.withUsed(round, index), amount);
     }
 
     /// @inheritdoc ITreasury
@@ -102,14 +106,15 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     }
 
     /// @dev Sets the account to what is left after `amount`, with what cash does not cover pulled from the allowance.
-    function _take(address owner, Account account, uint256 amount) private {
+    function _take(address owner, Account account, uint256 amount) private returns (uint256 left) {
         uint256 available = account.cash();
         if (available >= amount) {
             unchecked {
                 // available >= amount, checked above.
-                _accounts[owner] = account.withCash(available - amount);
+                left = available - amount;
             }
-            return;
+            _accounts[owner] = account.withCash(left);
+            return left;
         }
         uint256 short = amount - available;
         uint256 reach = Math.min(token.allowance(owner, address(this)), token.balanceOf(owner));
@@ -130,10 +135,7 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     function _setCash(address owner, Account account, uint256 added) private {
         uint256 available = account.cash();
         require(added <= CASH_MAX - available, Treasury_CashOverflow(owner, available, added));
-        unchecked {
-            // available + added <= CASH_MAX, checked above.
-            _accounts[owner] = account.withCash(available + added);
-        }
+        _accounts[owner] = account.credited(added);
     }
 
     /* READ */

@@ -24,8 +24,8 @@ interface IExchange {
     error Exchange_TickOutOfRange(uint16 tick, uint16 tickMax);
     error Exchange_TooFewUnits(uint64 units, uint64 unitsMin);
     error Exchange_TooManyUnits(uint64 units, uint64 unitsMax);
-    /// @notice The round ends too late to settle and redeem before delivery starts.
-    error Exchange_TradingClosed(uint256 product, uint256 roundEnd_s, uint256 close_s);
+    /// @notice The round ends too late to settle and redeem: its end and LEAD, `ready_s`, are past the delivery start.
+    error Exchange_TradingClosed(uint256 product, uint256 ready_s, uint256 start_s);
     /// @notice The product's delivery is more rounds away than a book can count.
     error Exchange_TradingNotOpen(uint256 product, uint256 roundsAway, uint256 roundsMax);
     error Exchange_TickFull(uint16 tick, uint64 standing, uint64 units);
@@ -114,11 +114,16 @@ interface IExchange {
     /// an order that finds none is appended. All orders of the call share them: best one product a call.
     function placeSigned(SignedOrder[] calldata orders, uint32[] calldata freeSlots) external;
 
-    /// @notice {placeSigned} for one order, by Exchange itself. Requirements: the caller is Exchange; the round is the
-    /// current one; the owner signed it, by ECDSA or ERC-1271; its epoch and index are free; then those of {bid},
-    /// {ask} or {offer}.
-    /// @return reused Whether it went into `freeSlot`.
-    function placeOne(SignedOrder calldata order, uint32 freeSlot) external returns (bool reused);
+    /// @notice {placeSigned} for one order, by Exchange itself. Requirements:
+    /// - the caller is Exchange
+    /// - the round is the current one
+    /// - the owner signed it: by ECDSA, or by ERC-1271
+    /// - its kind is BID (1), ASK (2) or OFFER (3)
+    /// - those of {bid}; its epoch and index are free; for {ask} the units are held, for {offer} those of {offer}
+    /// @param order Its signature is 65 bytes r, s, v; or 64 by EIP-2098; or what an ERC-1271 owner wants.
+    /// @param freeSlot The slot to use if it is free; else the order is appended.
+    /// @return index The order's slot.
+    function placeOne(SignedOrder calldata order, uint32 freeSlot) external returns (uint32 index);
 
     /// @notice Makes everything that the caller has signed so far worthless.
     function revokeSigned() external;

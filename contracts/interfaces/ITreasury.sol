@@ -55,13 +55,17 @@ interface ITreasury {
     /// Requirements:
     /// - the caller is Exchange or Delivery
     /// - the owner's cash and allowance together cover it
-    function escrow(address owner, uint256 amount) external;
+    /// @return cash The free cash that is left.
+    function escrow(address owner, uint256 amount) external returns (uint256 cash);
 
     /// @notice {escrow} for an order that the owner signed, which it marks as placed in the same slot.
     /// Requirements: those of {escrow}, and before them
     /// - `epoch` is the owner's
     /// - `index` is below 80 and was not used in that round
-    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch) external;
+    /// @return cash The free cash that is left.
+    function escrowSigned(address owner, uint256 amount, uint64 round, uint8 index, uint32 epoch)
+        external
+        returns (uint256 cash);
 
     /// @notice Gives free cash out of the calling contract's keeping. Requirements: the caller is Exchange or Delivery.
     /// @param payments Each `owner 160 | amount 96`, amounts in micro, or 0 for none; length bounded by the caller's own batch.

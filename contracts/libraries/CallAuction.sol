@@ -3,7 +3,7 @@ pragma solidity 0.8.37;
 
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
-import {Kind, Order} from "../types/Order.sol";
+import {Order} from "../types/Order.sol";
 import {PriceGrid} from "./PriceGrid.sol";
 import {ProRata} from "./ProRata.sol";
 
@@ -246,10 +246,10 @@ library CallAuction {
     /* FILL */
 
     /// @notice What an order of a cleared round gets, in units; nothing where nothing traded.
-    function fillOf(Clearing memory c, Order order) internal pure returns (uint256) {
+    function fillOf(Clearing memory c, Order order, bool isBid) internal pure returns (uint256) {
         if (c.units == 0) return 0;
         (uint256 tick, uint256 units) = (order.tickOf(), order.unitsOf());
-        if (order.kindOf() == Kind.BID) {
+        if (isBid) {
             if (tick != c.bidTick) return tick > c.bidTick ? units : 0;
             return ProRata.share(order.prefixOf(), units, c.bidFilled, c.bidStanding);
         }

@@ -9,7 +9,7 @@ uint256 constant CASH_MAX = (1 << 112) - 1;
 uint8 constant SIGNED_PER_ROUND = 80;
 uint32 constant EPOCH_MAX = (1 << 24) - 1;
 
-using {cash, epoch, lastRound, isUsed, withCash, withUsed, nextEpoch} for Account global;
+using {cash, epoch, lastRound, isUsed, withCash, credited, withUsed, nextEpoch} for Account global;
 
 function cash(Account account) pure returns (uint256) {
     return Account.unwrap(account) >> 144;
@@ -31,6 +31,13 @@ function isUsed(Account account, uint64 round, uint8 index) pure returns (bool) 
 function withCash(Account account, uint256 amount) pure returns (Account) {
     // The caller keeps amount <= CASH_MAX.
     return Account.wrap((Account.unwrap(account) & ((1 << 144) - 1)) | (amount << 144));
+}
+
+function credited(Account account, uint256 amount) pure returns (Account) {
+    unchecked {
+        // The caller keeps cash + amount <= CASH_MAX: the sum stays in the uppermost 112 bits.
+        return Account.wrap(Account.unwrap(account) + (amount << 144));
+    }
 }
 
 /// @notice Marks one signed order as placed. Another round's marks are dropped: only orders of the current round can

@@ -8,8 +8,11 @@ pragma solidity 0.8.37;
 type Order is uint256;
 
 /// @notice What an order wants: to buy, to resell what one holds, or to issue and sell.
+/// @dev A slot also says whether a bidder has a key, by having signed the order or sent it without code of its own: such
+/// an account can move what it gets, so that it need not be asked whether it takes ERC-1155 tokens. Orders that are
+/// signed and fills that are logged say BID for both.
 enum Kind {
-    NONE,
+    BID_BY_KEY,
     BID,
     ASK,
     OFFER
@@ -17,7 +20,7 @@ enum Kind {
 
 uint256 constant ROUNDS_MAX = 1 << 20;
 
-using {principalOf, kindOf, tickOf, roundOf, prefixOf, unitsOf} for Order global;
+using {principalOf, kindOf, isBid, tickOf, roundOf, prefixOf, unitsOf, waitsIn} for Order global;
 
 function packOrder(uint160 principal, Kind kind, uint16 tick, uint256 round, uint256 prefix, uint256 units)
     pure
@@ -38,6 +41,10 @@ function kindOf(Order order) pure returns (Kind) {
     return Kind((Order.unwrap(order) >> 94) & 3);
 }
 
+function isBid(Order order) pure returns (bool) {
+    return kindOf(order) <= Kind.BID;
+}
+
 function tickOf(Order order) pure returns (uint16) {
     return uint16((Order.unwrap(order) >> 84) & 0x3FF);
 }
@@ -52,4 +59,9 @@ function prefixOf(Order order) pure returns (uint256) {
 
 function unitsOf(Order order) pure returns (uint256) {
     return uint32(Order.unwrap(order));
+}
+
+/// @notice Whether this is an order, of that round: an empty slot is of round 0 but wants no units.
+function waitsIn(Order order, uint256 round) pure returns (bool) {
+    return Order.unwrap(order) != 0 && roundOf(order) == round;
 }

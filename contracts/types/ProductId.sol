@@ -28,6 +28,7 @@ using {
     wellFormed,
     raw,
     hourly,
+    keyed,
     within,
     equals as ==
 } for ProductId global;
@@ -88,6 +89,11 @@ function wellFormed(ProductId id) pure returns (bool) {
 function hourly(ProductId id, uint256 index) pure returns (ProductId) {
     // index < 168 and startHour < 2^32: the sum leaves 32 bits only for windows that end after the year 491,000.
     return ProductId.wrap((ProductId.unwrap(id) - hoursOf(id) + 1) + (index << 16));
+}
+
+/// @notice A mapping key of the product and a number below 2^168: one hash where nested mappings take two.
+function keyed(ProductId id, uint256 number) pure returns (uint256) {
+    return ProductId.unwrap(id) | (number << 88);
 }
 
 /// @notice The same product within another tier and area.

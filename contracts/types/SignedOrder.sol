@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {Kind} from "./Order.sol";
 import {ProductId} from "./ProductId.sol";
 
 /// @notice An order as its owner signed it (EIP-712), packed for calldata.
@@ -18,53 +17,71 @@ bytes32 constant ORDER_TYPEHASH = keccak256(
     "Order(address owner,uint8 kind,uint32 site,uint256 product,uint16 tick,uint64 units,uint64 round,uint8 index,uint32 epoch)"
 );
 
-/// @notice The fields of a signed order.
-/// @param index Its number among the owner's signed orders of that round, 0 … 79.
-/// @param epoch The owner's epoch when it was signed; revoking moves the epoch on.
-struct OrderTerms {
-    address owner;
-    uint8 kind;
-    uint32 site;
-    ProductId product;
-    uint16 tick;
-    uint64 units;
-    uint64 round;
-    uint8 index;
-    uint32 epoch;
+using {
+    ownerOf,
+    kindOf,
+    siteOf,
+    productOf,
+    tickOf,
+    unitsOf,
+    roundOf,
+    indexOf,
+    epochOf,
+    structHash
+} for SignedOrder global;
+
+function ownerOf(SignedOrder calldata order) pure returns (address) {
+    return address(uint160(order.who >> 88));
 }
 
-using {terms} for SignedOrder global;
-using {structHash} for OrderTerms global;
-
-function terms(SignedOrder calldata order) pure returns (OrderTerms memory) {
-    uint256 what = order.what;
-    uint256 who = order.who;
-    return OrderTerms({
-        owner: address(uint160(who >> 88)),
-        kind: uint8(who >> 80),
-        site: uint32(what >> 88),
-        product: ProductId.wrap(what & ((1 << 88) - 1)),
-        tick: uint16(who >> 64),
-        units: uint32(who >> 32),
-        round: uint40(what >> 120),
-        index: uint8(who >> 24),
-        epoch: uint24(who)
-    });
+function kindOf(SignedOrder calldata order) pure returns (uint8) {
+    return uint8(order.who >> 80);
 }
 
-function structHash(OrderTerms memory order) pure returns (bytes32) {
+function siteOf(SignedOrder calldata order) pure returns (uint32) {
+    return uint32(order.what >> 88);
+}
+
+function productOf(SignedOrder calldata order) pure returns (ProductId) {
+    return ProductId.wrap(order.what & ((1 << 88) - 1));
+}
+
+function tickOf(SignedOrder calldata order) pure returns (uint16) {
+    return uint16(order.who >> 64);
+}
+
+function unitsOf(SignedOrder calldata order) pure returns (uint64) {
+    return uint32(order.who >> 32);
+}
+
+function roundOf(SignedOrder calldata order) pure returns (uint64) {
+    return uint40(order.what >> 120);
+}
+
+/// @notice Its number among the owner's signed orders of that round, 0 … 79.
+function indexOf(SignedOrder calldata order) pure returns (uint8) {
+    return uint8(order.who >> 24);
+}
+
+/// @notice The owner's epoch when it was signed; revoking moves the epoch on.
+function epochOf(SignedOrder calldata order) pure returns (uint32) {
+    return uint24(order.who);
+}
+
+/// @notice EIP-712 `hashStruct` of what the owner signed.
+function structHash(SignedOrder calldata order) pure returns (bytes32) {
     return keccak256(
         abi.encode(
             ORDER_TYPEHASH,
-            order.owner,
-            order.kind,
-            order.site,
-            order.product,
-            order.tick,
-            order.units,
-            order.round,
-            order.index,
-            order.epoch
+            ownerOf(order),
+            kindOf(order),
+            siteOf(order),
+            productOf(order),
+            tickOf(order),
+            unitsOf(order),
+            roundOf(order),
+            indexOf(order),
+            epochOf(order)
         )
     );
 }

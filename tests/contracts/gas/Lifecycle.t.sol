@@ -175,18 +175,18 @@ contract LifecycleTest is Market {
         }
     }
 
-    /// @dev One bid of ten units each, over 32 ticks.
+    /// @dev One bid of ten units each, over 32 ticks: 256 … 287.
     function _signedBids(User[] memory owners) private view returns (SignedOrder[] memory orders) {
         orders = new SignedOrder[](owners.length);
         for (uint256 i = 0; i < owners.length; ++i) {
-            orders[i] = signedBid(owners[i], product, uint16(TICK + i % 32), 10, 0);
+            orders[i] = signedBid(owners[i], product, uint16(256 + i % 32), 10, 0);
         }
     }
 
     /// @dev Everyone's bid is filled below its limit: units and a refund for each.
     function _sellTo(User[] memory owners, uint32[] memory freeSlots) private returns (uint64 round) {
         exchange.placeSigned(_signedBids(owners), freeSlots);
-        offerAs(provider.addr, site, product, TICK - 50, 2000);
+        offerAs(provider.addr, site, product, 200, 2000);
         round = nextRound();
         exchange.clear(product, round);
     }

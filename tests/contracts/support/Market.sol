@@ -17,7 +17,7 @@ import {IStandard} from "../../../contracts/interfaces/IStandard.sol";
 import {ITreasury} from "../../../contracts/interfaces/ITreasury.sol";
 import {Kind} from "../../../contracts/types/Order.sol";
 import {ProductId} from "../../../contracts/types/ProductId.sol";
-import {OrderTerms, SignedOrder} from "../../../contracts/types/SignedOrder.sol";
+import {SignedOrder} from "../../../contracts/types/SignedOrder.sol";
 import {Test} from "./Test.sol";
 import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
@@ -214,7 +214,7 @@ abstract contract Market is Test {
     /* ACTS */
 
     function bidAs(address owner, uint256 product, uint16 tick, uint64 units) internal returns (uint32) {
-        vm.prank(owner);
+        vm.prank(owner, owner);
         return exchange.bid(product, tick, units);
     }
 
@@ -275,14 +275,28 @@ abstract contract Market is Test {
             owner: owner.addr,
             kind: uint8(kind),
             site: site,
-            product: ProductId.wrap(product),
+            product: product,
             tick: tick,
             units: units,
             round: exchange.currentRound(),
             index: index,
             epoch: epoch
         });
-        return packSigned(order, signatureOf(owner, digestOf(order)));
+        (bytes32 r, bytes32 vs) = vm.signCompact(owner.key, digestOf(order));
+        return packSigned(order, abi.encodePacked(r, vs));
+    }
+
+    /// @dev What an owner signs, field by field, as a wallet shows it.
+    struct OrderTerms {
+        address owner;
+        uint8 kind;
+        uint32 site;
+        uint256 product;
+        uint16 tick;
+        uint64 units;
+        uint64 round;
+        uint8 index;
+        uint32 epoch;
     }
 
     function digestOf(OrderTerms memory order) internal view returns (bytes32) {
@@ -296,13 +310,20 @@ abstract contract Market is Test {
                 verifier
             )
         );
-        return keccak256(abi.encodePacked(hex"1901", domain, order.structHash()));
+        return keccak256(abi.encodePacked(hex"1901", domain, _structHash(order)));
+    }
+
+    function _structHash(OrderTerms memory order) private pure returns (bytes32) {
+        bytes32 typehash = keccak256(
+            "Order(address owner,uint8 kind,uint32 site,uint256 product,uint16 tick,uint64 units,uint64 round,uint8 index,uint32 epoch)"
+        );
+        return keccak256(abi.encode(typehash, order));
     }
 
     /// @dev See {SignedOrder} for the layout.
     function packSigned(OrderTerms memory order, bytes memory signature) internal pure returns (SignedOrder memory) {
         return SignedOrder({
-            what: (uint256(order.round) << 120) | (uint256(order.site) << 88) | ProductId.unwrap(order.product),
+            what: (uint256(order.round) << 120) | (uint256(order.site) << 88) | order.product,
             who: (uint256(uint160(order.owner)) << 88) | (uint256(order.kind) << 80) | (uint256(order.tick) << 64)
                 | (uint256(order.units) << 32) | (uint256(order.index) << 24) | order.epoch,
             signature: signature
