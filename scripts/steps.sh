@@ -30,7 +30,8 @@ step() {
     local name=$1 verdict=ok seconds note
     shift
     if [ -t 1 ]; then printf '  …     %s\r' "$name"; fi
-    { time "$@" >"$steps_log" 2>&1 </dev/null; } 2>"$steps_folder/time" || verdict=FAIL
+    # In a shell of its own: what a step exports is gone with it.
+    { time ("$@") >"$steps_log" 2>&1 </dev/null; } 2>"$steps_folder/time" || verdict=FAIL
     seconds=$(cat "$steps_folder/time")
     note=$(sed -n 's/^= //p' "$steps_log" | tail -n 1)
     printf '  %-4s  %-22s %7s s  %s\n' "$verdict" "$name" "$seconds" "$note" | tee -a "$COMPUTE_LEDGER_STEPS"
