@@ -24,14 +24,17 @@ excerpt() { # FILE → its first and last lines; the whole of a long one stays i
     tail -n 80 "$1"
 }
 
+alone() { # COMMAND … → in a shell of its own: what a step exports is gone with it
+    ("$@") >"$steps_log" 2>&1 </dev/null
+}
+
 # step NAME COMMAND … — a command's whole output is shown only when it fails; its last line that starts with "= "
 # is the step's result, said beside its time.
 step() {
     local name=$1 verdict=ok seconds note
     shift
     if [ -t 1 ]; then printf '  …     %s\r' "$name"; fi
-    # In a shell of its own: what a step exports is gone with it.
-    { time ("$@") >"$steps_log" 2>&1 </dev/null; } 2>"$steps_folder/time" || verdict=FAIL
+    { time alone "$@"; } 2>"$steps_folder/time" || verdict=FAIL
     seconds=$(cat "$steps_folder/time")
     note=$(sed -n 's/^= //p' "$steps_log" | tail -n 1)
     printf '  %-4s  %-22s %7s s  %s\n' "$verdict" "$name" "$seconds" "$note" | tee -a "$COMPUTE_LEDGER_STEPS"
