@@ -25,6 +25,7 @@ from ledger.deployment import Roles, deploy, govern, seed_standard
 from ledger.errors import (
     CONTRACT_ERRORS,
     BadData,
+    BadDeployment,
     BadKey,
     BadSetting,
     InputError,
@@ -121,6 +122,7 @@ __all__ = [
     "Areas",
     "Artifact",
     "BadData",
+    "BadDeployment",
     "BadKey",
     "BadSetting",
     "Basis",

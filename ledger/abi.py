@@ -10,7 +10,7 @@ from eth_abi.exceptions import DecodingError, EncodingError
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
-from ledger.errors import InputError
+from ledger.errors import InputError, NodeRefused
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,8 +64,15 @@ class Function:
             raise InputError(f"{self.name} cannot be called with {args!r}: {error}.", "Check the amounts.") from None
 
     def decode(self, data: bytes) -> Any:
-        """What a call returned: one value, a tuple of several, None for nothing; structs are mappings by field."""
-        values = _named(self.outputs, decode(_types(self.outputs), data))
+        """What a call returned: one value, a tuple of several, None for nothing; structs are mappings by field.
+
+        Raises NodeRefused for data that is no such result, as from an address without a contract.
+        """
+        try:
+            values = _named(self.outputs, decode(_types(self.outputs), data))
+        except DecodingError:
+            what = f"{len(data)} bytes that are no result" if data else "nothing: there is no contract"
+            raise NodeRefused(f"{self.name} gave {what}", "Check the deployment manifest.") from None
         if len(values) < 2:
             return values[0][1] if values else None
         return tuple(value for _, value in values)

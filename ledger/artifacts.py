@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from functools import cache
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import solcx
 from eth_utils.crypto import keccak
 
-from ledger.errors import BadData, InputError
+from ledger.errors import BadDeployment, InputError
 
 CONTRACTS: dict[str, str] = {
     "Standard": "contracts/Standard.sol",
@@ -117,16 +118,15 @@ class Deployment:
         _replace(path, json.dumps(asdict(self), indent=2) + "\n")
 
     def check_code(self, contract: str, code: bytes) -> None:
-        """Raises BadData unless `code`, as the chain has it, is what this manifest was written for."""
+        """Raises BadDeployment unless `code`, as the chain has it, is what this manifest was written for."""
         if code_hash(code) != self.code_hashes.get(contract):
             held = "no code" if not code else "other code"
-            raise BadData(
-                "deployment", f"the chain holds {held} at {self.address(contract)}, where {contract} should be"
-            )
+            where = f"at {self.address(contract)}, where {contract} should be"
+            raise BadDeployment(f"on chain {self.chain_id}", f"the chain holds {held} {where}")
 
 
 def load_deployment(path: Path) -> Deployment:
-    """The manifest that `Deployment.write` wrote. Raises BadData."""
+    """The manifest that `Deployment.write` wrote. Raises BadDeployment."""
     try:
         record = json.loads(path.read_text(encoding="utf-8"))
         return Deployment(
@@ -137,9 +137,9 @@ def load_deployment(path: Path) -> Deployment:
             terms=MarketTerms(**{name: int(value) for name, value in record["terms"].items()}),
         )
     except OSError as error:
-        raise BadData(str(path), error.strerror or str(error)) from None
+        raise BadDeployment(str(path), error.strerror or str(error)) from None
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise BadData(str(path), f"it is no deployment manifest ({error})") from None
+        raise BadDeployment(str(path), f"it is no manifest ({error})") from None
 
 
 def code_hash(code: bytes) -> str:
@@ -152,8 +152,8 @@ def load_artifacts(root: Path | None = None, cache_folder: Path | None = None) -
     """Every contract of CONTRACTS, compiled from the checkout at `root` (default: the one this package runs from).
 
     The first call for some content takes about 20 s on two cores, later ones milliseconds: builds are kept in
-    `cache_folder` (default: `.cache` in the checkout). Raises InputError where there is no checkout, BadData where a
-    source is missing or does not compile.
+    `cache_folder` (default: `.cache` in the checkout). Raises InputError where there is no checkout, and where a source
+    is missing or does not compile.
     """
     root = root or _checkout()
     standard_input = _standard_input(root)
@@ -163,7 +163,7 @@ def load_artifacts(root: Path | None = None, cache_folder: Path | None = None) -
         if not kept.exists():
             _replace(kept, json.dumps(_compile(root, standard_input)))
         build = json.loads(kept.read_text(encoding="utf-8"))
-    return {name: _artifact(name, build[path][name]) for name, path in CONTRACTS.items()}
+    return MappingProxyType({name: _artifact(name, build[path][name]) for name, path in CONTRACTS.items()})
 
 
 def _checkout() -> Path:
@@ -192,7 +192,7 @@ def _sources(root: Path, paths: Iterable[str]) -> Iterator[tuple[str, str]]:
         try:
             text = (root / path).read_text(encoding="utf-8")
         except OSError:
-            raise BadData(path, "it is not there; scripts/install brings the contract library") from None
+            raise InputError(f"{path} is missing.", "Run scripts/install: it brings the contract library.") from None
         yield path, text
         waiting += [_resolved(path, found["path"]) for found in _IMPORT.finditer(text)]
 
@@ -218,7 +218,7 @@ def _digest(root: Path, standard_input: Mapping[str, Any]) -> str:
     try:
         compiler = json.loads((root / "node_modules" / "solc" / "package.json").read_text(encoding="utf-8"))["version"]
     except OSError:
-        raise BadData("node_modules/solc", "the compiler is not installed; run scripts/install") from None
+        raise InputError("The compiler is not installed.", "Run scripts/install.") from None
     return hashlib.sha256(json.dumps([compiler, standard_input], sort_keys=True).encode()).hexdigest()[:32]
 
 
@@ -226,7 +226,7 @@ def _compile(root: Path, standard_input: dict[str, Any]) -> dict[str, Any]:
     try:
         output = solcx.compile_standard(standard_input, solc_binary=root / "scripts" / "solc")
     except solcx.exceptions.SolcError as error:
-        raise BadData("contracts", f"they do not compile: {error}") from error
+        raise InputError(f"The contracts do not compile: {error.message}", "Run scripts/check.") from None
     return dict(output["contracts"])
 
 

@@ -22,7 +22,7 @@ from web3.utils.address import get_create_address
 
 from ledger.abi import Call, Event, Interface, Log
 from ledger.artifacts import Artifact, Deployment, load_artifacts
-from ledger.clock import AnvilClock, LocalClock, TesterClock
+from ledger.clock import AnvilClock, InProcessClock, LocalClock
 from ledger.errors import NodeRefused, Unreachable, WrongChain
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.reverts import Reverts
@@ -98,7 +98,7 @@ class Chain:
     def _local_clock(self) -> LocalClock | None:
         provider = self._web3.provider
         if isinstance(provider, EthereumTesterProvider):
-            return TesterClock(provider.ethereum_tester)
+            return InProcessClock(provider.ethereum_tester)
         return AnvilClock(self.request) if "anvil" in str(self.request("web3_clientVersion")).lower() else None
 
     # ---- the node
@@ -144,8 +144,8 @@ class Chain:
         except Web3RPCError as error:
             response: Any = error.rpc_response or {}
             raise self.reverts.of_node_error(response.get("error") or {"message": str(error)}) from None
-        except Web3Exception as error:
-            raise NodeRefused(str(error)) from None
+        except (Web3Exception, ValueError, TypeError, AttributeError) as error:
+            raise NodeRefused(f"its answer makes no sense ({error})") from None
 
     # ---- reads
 
@@ -231,7 +231,11 @@ class Chain:
 
     def send_raw(self, raw: bytes) -> None:
         """Hands a signed transaction to the node. Raises NodeRefused."""
-        self.request("eth_sendRawTransaction", "0x" + raw.hex())
+        if isinstance(self.clock, InProcessClock):
+            with self._mapped():
+                self.clock.apply(raw)
+        else:
+            self.request("eth_sendRawTransaction", "0x" + raw.hex())
 
     def receipt(self, transaction: str) -> Receipt | None:
         """What became of a transaction; None while it is in no block."""
@@ -277,7 +281,7 @@ class Contracts:
         }
 
     def check(self) -> None:
-        """Raises BadData unless every contract's code is what the manifest says."""
+        """Raises BadDeployment unless every contract's code is what the manifest says."""
         codes = self.chain.batch([("eth_getCode", (one, "latest")) for one in self.deployment.addresses.values()])
         for name, code in zip(self.deployment.addresses, codes, strict=True):
             self.deployment.check_code(name, _bytes(code))
@@ -356,11 +360,21 @@ def created_address(creator: str, nonce: int) -> str:
 
 
 def _int(value: Any) -> int:
-    return value if isinstance(value, int) else int(value, 16)
+    try:
+        return value if isinstance(value, int) else int(value, 16)
+    except (ValueError, TypeError):
+        raise _nonsense(value, "a number") from None
 
 
 def _bytes(value: Any) -> bytes:
-    return bytes(value) if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
+    try:
+        return bytes(value) if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
+    except (ValueError, AttributeError):
+        raise _nonsense(value, "bytes") from None
+
+
+def _nonsense(value: Any, wanted: str) -> NodeRefused:
+    return NodeRefused(f"it answered {str(value)[:40]!r} where {wanted} belongs")
 
 
 def _tag(block: int | str) -> str:

@@ -5,13 +5,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+from ledger.errors import OutOfRange
+
 
 class LocalClock(ABC):
     """Sets the time of a chain that is ours alone, and says when a block is made."""
 
     @abstractmethod
     def set_next(self, time_s: int) -> None:
-        """The next block will have this time, in seconds since the epoch; it must be later than the last one's."""
+        """The next block will have this time, in seconds since the epoch. Raises OutOfRange unless it is later than
+        the last one's."""
 
     @abstractmethod
     def mine(self) -> None:
@@ -44,6 +47,8 @@ class AnvilClock(LocalClock):
         self._request = request
 
     def set_next(self, time_s: int) -> None:
+        # anvil would make another block of the same time.
+        _require_later(time_s, int(self._request("eth_getBlockByNumber", "latest", False)["timestamp"], 16))
         self._request("evm_setNextBlockTimestamp", time_s)
 
     def mine(self) -> None:
@@ -53,20 +58,34 @@ class AnvilClock(LocalClock):
         self._request("evm_setAutomine", not held)
 
 
-class TesterClock(LocalClock):
-    """eth-tester's, which has no types."""
+class InProcessClock(LocalClock):
+    """eth-tester's, which has no types.
+
+    What is held is applied to the pending block at once, so that it is seen there: eth-tester's own way of not mining
+    checks each transaction as if it were the only one.
+    """
 
     def __init__(self, tester: Any) -> None:
         self._tester = tester
+        self._held = False
 
     def set_next(self, time_s: int) -> None:
-        self._tester.time_travel(time_s)
+        _require_later(time_s, self._tester.get_block_by_number("latest")["timestamp"])
+        self._tester.backend.chain.set_header_timestamp(time_s)
 
     def mine(self) -> None:
         self._tester.mine_block()
 
     def hold(self, held: bool) -> None:
-        if held:
-            self._tester.disable_auto_mine_transactions()
-        else:
-            self._tester.enable_auto_mine_transactions()
+        self._held = held
+
+    def apply(self, raw: bytes) -> None:
+        """Runs a signed transaction in the pending block, which is made at once unless it is held."""
+        self._tester.backend.send_raw_transaction(raw)
+        if not self._held:
+            self.mine()
+
+
+def _require_later(time_s: int, last_s: int) -> None:
+    if time_s <= last_s:
+        raise OutOfRange("time of the next block", time_s, last_s + 1, 2**64 - 1)

@@ -6,6 +6,7 @@ LedgerError                 what went wrong, and what to do next
 │   ├── OutOfRange          a number lies outside its limits
 │   ├── UnknownName         a device, class, tier, area … nobody has heard of; near matches are offered
 │   ├── BadData             a data file is missing or does not have the columns or rows it must have
+│   ├── BadDeployment       a deployment manifest that cannot be read, or that the chain contradicts
 │   ├── BadSetting          an environment variable does not say what it must
 │   ├── BadKey              a key file cannot be read or opened; says nothing of what is in it
 │   └── WrongChain          the node serves another chain than the one that was meant
@@ -81,6 +82,18 @@ class BadData(InputError):
 
     def __init__(self, name: str, why: str) -> None:
         super().__init__(f"The data file {name!r} cannot be used: {why}.", "Check the data folder that you named.")
+        self.name = name
+        self.why = why
+
+
+class BadDeployment(InputError):
+    """The deployment in the file or on the chain `name` is not one that can be used."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(
+            f"The deployment {name} cannot be used: {why}.",
+            "Name another manifest in COMPUTE_LEDGER_MANIFEST, or make one with `compute-ledger deploy`.",
+        )
         self.name = name
         self.why = why
 
@@ -209,6 +222,7 @@ _REMEDIES: dict[str, str] = {
     "Capacity_AttestationTooShort": "Have site {site} attested until {end_s} at least, or choose an earlier window.",
     "Capacity_InsufficientCapacity": "Issue at most {available} there, or choose hours in which site {site} is free.",
     "Capacity_NotAWindow": "Only a window of 2 to 168 hours has hours to split into or merge from.",
+    "Capacity_HoursOutOfRange": "Name a window of 1 to {hoursMax} hours.",
     "Capacity_NotRelaxed": "Relax to a looser tier: METRO to HUB or WIDE, HUB to WIDE.",
     # Treasury
     "Treasury_ZeroAmount": "Name an amount above zero.",
@@ -233,6 +247,7 @@ _REMEDIES: dict[str, str] = {
     "Exchange_UnknownKind": "An order is 1 (bid), 2 (ask) or 3 (offer).",
     "Exchange_WrongRound": "A signed order is good for its round only: sign it again for round {current}.",
     "Exchange_BadSignature": "Sign it with the key of {owner}, for this chain and this exchange.",
+    "Exchange_OnlyStandard": "Only the market's Standard sets the terms of a class.",
     "Exchange_OnlySelf": "Relay signed orders with place_signed.",
     "Exchange_RoundNotEnded": "Clear the round after {end_s}.",
     "Exchange_RoundEmpty": "Nobody placed an order in round {round}: there is nothing to clear.",

@@ -76,5 +76,5 @@ def _url(process: subprocess.Popen[bytes], log: Path) -> str:
         if listening is not None:
             return f"http://{listening['host']}:{listening['port']}"
         time.sleep(0.02)
-    said = log.read_text(encoding="utf-8", errors="replace").strip().splitlines()[-3:]
-    raise Unavailable(f"anvil did not start: {' '.join(said) or 'it printed nothing'}.", "Try again.")
+    said = log.read_text(encoding="utf-8", errors="replace").split()
+    raise Unavailable(f"anvil did not start: {' '.join(said[:40]) or 'it printed nothing'}.", "Try again.")

@@ -17,7 +17,7 @@ from ledger.units import format_bp, format_hour, format_milli_units, format_unit
 # What nodes say, in whatever case, and what to do.
 _NODE_REMEDIES = (
     ("insufficient funds", "Send the account money for gas: it is paid in the chain's own coin."),
-    ("insufficient balance", "Send the account money for gas: it is paid in the chain's own coin."),
+    ("cannot afford", "Send the account money for gas: it is paid in the chain's own coin."),
     ("nonce too low", "Another transaction of this account was included meanwhile: try again."),
     ("underpriced", "A transaction with this nonce waits already: wait for it, or pay at least a tenth more."),
     ("exceeds block gas limit", "Do less in one transaction."),

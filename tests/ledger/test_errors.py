@@ -7,13 +7,21 @@ import pytest
 from ledger import errors
 from ledger.errors import (
     BadData,
+    BadDeployment,
+    BadKey,
+    BadSetting,
     InputError,
     LedgerError,
+    NodeRefused,
+    NotIncluded,
     OutOfRange,
     Reverted,
     Unavailable,
     UnknownName,
+    Unreachable,
     UnreadableText,
+    WrongChain,
+    refusal,
 )
 
 EXAMPLES: tuple[tuple[LedgerError, str], ...] = (
@@ -42,6 +50,46 @@ EXAMPLES: tuple[tuple[LedgerError, str], ...] = (
     (
         Unavailable("The node does not answer.", "Try again in a minute."),
         "The node does not answer. Try again in a minute.",
+    ),
+    (
+        BadSetting("COMPUTE_LEDGER_CHAIN_ID", "it is no number", "Name a number."),
+        "COMPUTE_LEDGER_CHAIN_ID cannot be used: it is no number. Name a number.",
+    ),
+    (
+        BadKey("key.json", "the passphrase does not open it", "Check the passphrase."),
+        "There is no usable key in key.json: the passphrase does not open it. Check the passphrase.",
+    ),
+    (
+        BadDeployment("run/deployment.json", "it is no manifest"),
+        "The deployment run/deployment.json cannot be used: it is no manifest. "
+        "Name another manifest in COMPUTE_LEDGER_MANIFEST, or make one with `compute-ledger deploy`.",
+    ),
+    (
+        WrongChain(1, 31_337),
+        "The node serves chain 31337, but chain 1 is meant. "
+        "Check COMPUTE_LEDGER_RPC_URL, COMPUTE_LEDGER_CHAIN_ID and the deployment manifest.",
+    ),
+    (
+        Unreachable("127.0.0.1:8545", "ConnectionError"),
+        "The node at 127.0.0.1:8545 does not answer: ConnectionError. Is it running? COMPUTE_LEDGER_RPC_URL names it.",
+    ),
+    (
+        NodeRefused("nonce too low", "Try again."),
+        "The node refused: nonce too low. Try again.",
+    ),
+    (
+        NotIncluded("0xab", 120),
+        "Transaction 0xab is in no block after 120 s. "
+        "It may still come: look it up by its hash before you send it again.",
+    ),
+    (
+        refusal("Exchange_TickOutOfRange", {"tick": 2000, "tickMax": 1023}),
+        "Exchange refused: TickOutOfRange(tick=2000, tickMax=1023). Choose a tick from 1 to 1023, or another price.",
+    ),
+    (
+        refusal("ERC20InsufficientBalance", {"sender": "A", "balance": 1, "needed": 2}, {"needed": "2 USD"}),
+        "OpenZeppelin refused: ERC20InsufficientBalance(sender=A, balance=1, needed=2 USD). "
+        "A holds 1; 2 USD is needed.",
     ),
 )
 
@@ -73,3 +121,13 @@ def test_reverted_keeps_its_values_when_the_callers_mapping_changes() -> None:
     error = Reverted("Exchange", "TickOutOfRange", values, "Choose another.")
     values["tick"] = 2
     assert error.values == {"tick": 1}
+
+
+def test_contract_error_is_caught_by_its_solidity_name_and_by_its_branch() -> None:
+    error = refusal("Exchange_OrdersPaused", {})
+    with pytest.raises(errors.Exchange_OrdersPaused):
+        raise error
+    with pytest.raises(Reverted):
+        raise error
+    assert not isinstance(error, errors.Capacity_IssuePaused)
+    assert (error.contract, error.name) == ("Exchange", "OrdersPaused")
