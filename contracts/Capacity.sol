@@ -4,6 +4,7 @@ pragma solidity 0.8.37;
 import {AccessManaged} from "@openzeppelin/contracts/access/manager/AccessManaged.sol";
 import {ERC1155} from "@openzeppelin/contracts/token/ERC1155/ERC1155.sol";
 import {ERC1155Supply} from "@openzeppelin/contracts/token/ERC1155/extensions/ERC1155Supply.sol";
+import {IERC1155MetadataURI} from "@openzeppelin/contracts/token/ERC1155/extensions/IERC1155MetadataURI.sol";
 import {Math} from "@openzeppelin/contracts/utils/math/Math.sol";
 
 import {ICapacity} from "./interfaces/ICapacity.sol";
@@ -18,8 +19,11 @@ import {HOURS_MAX, HUB, METRO, PREMIUM, ProductId} from "./types/ProductId.sol";
 contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
     /* IMMUTABLES */
 
+    /// @inheritdoc ICapacity
     IStandard public immutable standard;
+    /// @inheritdoc ICapacity
     address public immutable exchange;
+    /// @inheritdoc ICapacity
     IDelivery public immutable delivery;
 
     /* STORAGE */
@@ -351,7 +355,7 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
     }
 
     /// @notice ERC-1155 metadata of a product as a `data:` URI, decoded from the id alone.
-    function uri(uint256 product) public pure override returns (string memory) {
+    function uri(uint256 product) public pure override(ERC1155, IERC1155MetadataURI) returns (string memory) {
         return ProductText.uri(ProductId.wrap(product));
     }
 }

@@ -40,9 +40,13 @@ contract Delivery is IDelivery, AccessManaged {
 
     /* IMMUTABLES */
 
+    /// @inheritdoc IDelivery
     IStandard public immutable standard;
+    /// @inheritdoc IDelivery
     ICapacity public immutable capacity;
+    /// @inheritdoc IDelivery
     ITreasury public immutable treasury;
+    /// @inheritdoc IDelivery
     address public immutable exchange;
 
     uint32 private immutable REPORT_PERIOD;

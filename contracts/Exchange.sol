@@ -42,9 +42,13 @@ contract Exchange is IExchange, EIP712, AccessManaged, ReentrancyGuardTransient 
     uint256 public immutable ROUND;
     /// @inheritdoc IExchange
     uint256 public immutable LEAD;
+    /// @inheritdoc IExchange
     address public immutable standard;
+    /// @inheritdoc IExchange
     ICapacity public immutable capacity;
+    /// @inheritdoc IExchange
     ITreasury public immutable treasury;
+    /// @inheritdoc IExchange
     IDelivery public immutable delivery;
 
     /* STORAGE */

@@ -12,6 +12,7 @@ import {HUB, METRO, ProductId} from "./types/ProductId.sol";
 contract Standard is IStandard, AccessManaged {
     /* IMMUTABLES */
 
+    /// @inheritdoc IStandard
     IExchange public immutable exchange;
 
     /* STORAGE */

@@ -17,8 +17,11 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
 
     /* IMMUTABLES */
 
+    /// @inheritdoc ITreasury
     IERC20 public immutable token;
+    /// @inheritdoc ITreasury
     address public immutable exchange;
+    /// @inheritdoc ITreasury
     address public immutable delivery;
 
     /* STORAGE */

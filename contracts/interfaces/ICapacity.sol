@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
-import {IERC1155} from "@openzeppelin/contracts/token/ERC1155/IERC1155.sol";
+import {IERC1155MetadataURI} from "@openzeppelin/contracts/token/ERC1155/extensions/IERC1155MetadataURI.sol";
 
 import {ProductId} from "../types/ProductId.sol";
+import {IDelivery} from "./IDelivery.sol";
+import {IStandard} from "./IStandard.sol";
 
 /// @title ICapacity
 /// @notice Who may issue compute, and the ERC-1155 token of it: one id per product, whoever provides it. Each site has
@@ -11,7 +13,7 @@ import {ProductId} from "../types/ProductId.sol";
 /// commits never passes what an auditor measured there, less what its delivery record costs it.
 ///
 /// Units are whole standard units of a class. No user's token moves without that user's own call or signed order.
-interface ICapacity is IERC1155 {
+interface ICapacity is IERC1155MetadataURI {
     /* TYPES */
 
     /// @notice Devices of one model, in one metro, of one provider, offering one class.
@@ -200,4 +202,12 @@ interface ICapacity is IERC1155 {
 
     /// @notice Units of a product that exist.
     function totalSupply(uint256 product) external view returns (uint256);
+
+    /* WIRING, SET AT DEPLOYMENT */
+
+    function standard() external view returns (IStandard);
+
+    function exchange() external view returns (address);
+
+    function delivery() external view returns (IDelivery);
 }

@@ -2,6 +2,9 @@
 pragma solidity 0.8.37;
 
 import {ProductId} from "../types/ProductId.sol";
+import {ICapacity} from "./ICapacity.sol";
+import {IStandard} from "./IStandard.sol";
+import {ITreasury} from "./ITreasury.sol";
 
 /// @title IDelivery
 /// @notice Compute for money. What a site has issued and not yet resolved is its obligation, backed by a bond on which
@@ -267,4 +270,14 @@ interface IDelivery {
 
     /// @notice The bond that `units` more of a product would need at this site if minted, in micro.
     function mintBondOf(uint256 product, uint32 site, uint64 units) external view returns (uint256);
+
+    /* WIRING, SET AT DEPLOYMENT */
+
+    function standard() external view returns (IStandard);
+
+    function capacity() external view returns (ICapacity);
+
+    function treasury() external view returns (ITreasury);
+
+    function exchange() external view returns (address);
 }

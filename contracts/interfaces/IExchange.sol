@@ -4,6 +4,9 @@ pragma solidity 0.8.37;
 import {Book} from "../types/Book.sol";
 import {Order} from "../types/Order.sol";
 import {SignedOrder} from "../types/SignedOrder.sol";
+import {ICapacity} from "./ICapacity.sol";
+import {IDelivery} from "./IDelivery.sol";
+import {ITreasury} from "./ITreasury.sol";
 
 /// @title IExchange
 /// @notice One price per product and round. Orders of a round are collected, cleared together by anyone once it has
@@ -29,7 +32,6 @@ interface IExchange {
     /// @notice The product's delivery is more rounds away than a book can count.
     error Exchange_TradingNotOpen(uint256 product, uint256 roundsAway, uint256 roundsMax);
     error Exchange_TickFull(uint16 tick, uint64 standing, uint64 units);
-    error Exchange_NotProvider(uint32 site, address owner, address provider);
     error Exchange_UnknownKind(uint8 kind);
     /// @notice A signed order is good for the round it names, and no other.
     error Exchange_WrongRound(uint64 round, uint64 current);
@@ -194,4 +196,14 @@ interface IExchange {
 
     /// @notice Units that wait for `collect`.
     function heldOf(uint256 product, address owner) external view returns (uint256);
+
+    /* WIRING, SET AT DEPLOYMENT */
+
+    function standard() external view returns (address);
+
+    function capacity() external view returns (ICapacity);
+
+    function treasury() external view returns (ITreasury);
+
+    function delivery() external view returns (IDelivery);
 }

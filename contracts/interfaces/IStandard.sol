@@ -2,6 +2,7 @@
 pragma solidity 0.8.37;
 
 import {ProductId} from "../types/ProductId.sol";
+import {IExchange} from "./IExchange.sol";
 
 /// @title IStandard
 /// @notice What a unit is: classes of compute, what one device of a model yields in each, and where places are.
@@ -134,4 +135,8 @@ interface IStandard {
         external
         view
         returns (uint32 tickSizeMicro, uint32 minOrderUnits, uint64 bondPriceMicro);
+
+    /* WIRING, SET AT DEPLOYMENT */
+
+    function exchange() external view returns (IExchange);
 }

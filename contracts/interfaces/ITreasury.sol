@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.37;
 
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
+
 /// @title ITreasury
 /// @notice Whose money it is. The only contract that moves the settlement token: everyone else's free cash is a number
 /// here, and what the market holds in escrow or in bonds is a number in the contract that holds it. Payments are
@@ -83,4 +85,12 @@ interface ITreasury {
     /// @notice The whole account: cash in micro, epoch for signing, the last round a signed order was placed in, and a
     /// bit per order of that round.
     function accountOf(address owner) external view returns (uint256 cash, uint32 epoch, uint64 round, uint80 used);
+
+    /* WIRING, SET AT DEPLOYMENT */
+
+    function token() external view returns (IERC20);
+
+    function exchange() external view returns (address);
+
+    function delivery() external view returns (address);
 }

@@ -29,13 +29,8 @@ using {
     raw,
     hourly,
     keyed,
-    within,
-    equals as ==
+    within
 } for ProductId global;
-
-function equals(ProductId a, ProductId b) pure returns (bool) {
-    return ProductId.unwrap(a) == ProductId.unwrap(b);
-}
 
 function raw(ProductId id) pure returns (uint256) {
     return ProductId.unwrap(id);

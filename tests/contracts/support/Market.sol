@@ -2,24 +2,20 @@
 pragma solidity 0.8.37;
 
 import {AccessManager} from "@openzeppelin/contracts/access/manager/AccessManager.sol";
+import {IERC5267} from "@openzeppelin/contracts/interfaces/IERC5267.sol";
+import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
-import {Capacity} from "../../../contracts/Capacity.sol";
-import {Delivery} from "../../../contracts/Delivery.sol";
-import {Exchange} from "../../../contracts/Exchange.sol";
-import {Standard} from "../../../contracts/Standard.sol";
-import {Treasury} from "../../../contracts/Treasury.sol";
 import {TestDollar} from "../../../contracts/dev/TestDollar.sol";
 import {ICapacity} from "../../../contracts/interfaces/ICapacity.sol";
 import {IDelivery} from "../../../contracts/interfaces/IDelivery.sol";
-import {IExchange} from "../../../contracts/interfaces/IExchange.sol";
 import {IExchange} from "../../../contracts/interfaces/IExchange.sol";
 import {IStandard} from "../../../contracts/interfaces/IStandard.sol";
 import {ITreasury} from "../../../contracts/interfaces/ITreasury.sol";
 import {Kind} from "../../../contracts/types/Order.sol";
 import {ProductId} from "../../../contracts/types/ProductId.sol";
 import {SignedOrder} from "../../../contracts/types/SignedOrder.sol";
+import {OrderTerms} from "./OrderTerms.sol";
 import {Test} from "./Test.sol";
-import {IERC20} from "@openzeppelin/contracts/token/ERC20/IERC20.sol";
 
 /// @title Market
 /// @notice Deploys and wires the five contracts as production does, with production's periods, seeds a small standard,
@@ -49,11 +45,11 @@ abstract contract Market is Test {
 
     AccessManager internal authority;
     TestDollar internal dollar;
-    Standard internal standard;
-    Capacity internal capacity;
-    Treasury internal treasury;
-    Exchange internal exchange;
-    Delivery internal delivery;
+    IStandard internal standard;
+    ICapacity internal capacity;
+    ITreasury internal treasury;
+    IExchange internal exchange;
+    IDelivery internal delivery;
 
     User internal provider;
     User internal buyer;
@@ -85,26 +81,23 @@ abstract contract Market is Test {
         dollar = TestDollar(address(token));
         authority = new AccessManager(address(this));
         uint256 nonce = vm.getNonce(address(this));
-        address capacityAt = vm.computeCreateAddress(address(this), nonce + 1);
-        address treasuryAt = vm.computeCreateAddress(address(this), nonce + 2);
         address exchangeAt = vm.computeCreateAddress(address(this), nonce + 3);
         address deliveryAt = vm.computeCreateAddress(address(this), nonce + 4);
-        standard = new Standard(address(authority), IExchange(exchangeAt));
-        capacity = new Capacity(address(authority), standard, exchangeAt, IDelivery(deliveryAt));
-        treasury = new Treasury(token, exchangeAt, deliveryAt);
-        exchange = new Exchange(
-            address(authority),
-            address(standard),
-            ICapacity(capacityAt),
-            ITreasury(treasuryAt),
-            IDelivery(deliveryAt),
-            ROUND,
-            LEAD
+        standard = IStandard(_deployed("Standard", abi.encode(authority, exchangeAt)));
+        capacity = ICapacity(_deployed("Capacity", abi.encode(authority, standard, exchangeAt, deliveryAt)));
+        treasury = ITreasury(_deployed("Treasury", abi.encode(token, exchangeAt, deliveryAt)));
+        exchange = IExchange(
+            _deployed("Exchange", abi.encode(authority, standard, capacity, treasury, deliveryAt, ROUND, LEAD))
         );
-        delivery = new Delivery(
-            address(authority), standard, ICapacity(capacityAt), ITreasury(treasuryAt), exchangeAt, productionTerms()
+        delivery = IDelivery(
+            _deployed("Delivery", abi.encode(authority, standard, capacity, treasury, exchangeAt, productionTerms()))
         );
         assertEq(address(delivery), deliveryAt);
+    }
+
+    /// @dev The bytecode that production deploys, as scripts/build left it.
+    function _deployed(string memory name, bytes memory arguments) private returns (address) {
+        return vm.deployCode(string.concat("out/contracts/", name, ".sol/", name, ".json"), arguments);
     }
 
     function productionTerms() internal pure returns (IDelivery.Terms memory) {
@@ -130,7 +123,7 @@ abstract contract Market is Test {
         authority.setTargetFunctionRole(address(standard), selectors, STANDARDS);
         _restrict(address(capacity), ICapacity.attest.selector, AUDITOR);
         _restrict(address(capacity), ICapacity.setIssuePaused.selector, GUARDIAN);
-        _restrict(address(exchange), exchange.setOrdersPaused.selector, GUARDIAN);
+        _restrict(address(exchange), IExchange.setOrdersPaused.selector, GUARDIAN);
         _restrict(address(delivery), IDelivery.rule.selector, ARBITER);
     }
 
@@ -283,24 +276,12 @@ abstract contract Market is Test {
             epoch: epoch
         });
         (bytes32 r, bytes32 vs) = vm.signCompact(owner.key, digestOf(order));
-        return packSigned(order, abi.encodePacked(r, vs));
-    }
-
-    /// @dev What an owner signs, field by field, as a wallet shows it.
-    struct OrderTerms {
-        address owner;
-        uint8 kind;
-        uint32 site;
-        uint256 product;
-        uint16 tick;
-        uint64 units;
-        uint64 round;
-        uint8 index;
-        uint32 epoch;
+        return order.pack(abi.encodePacked(r, vs));
     }
 
     function digestOf(OrderTerms memory order) internal view returns (bytes32) {
-        (, string memory name, string memory version, uint256 chainId, address verifier,,) = exchange.eip712Domain();
+        (, string memory name, string memory version, uint256 chainId, address verifier,,) =
+            IERC5267(address(exchange)).eip712Domain();
         bytes32 domain = keccak256(
             abi.encode(
                 keccak256("EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"),
@@ -310,23 +291,6 @@ abstract contract Market is Test {
                 verifier
             )
         );
-        return keccak256(abi.encodePacked(hex"1901", domain, _structHash(order)));
-    }
-
-    function _structHash(OrderTerms memory order) private pure returns (bytes32) {
-        bytes32 typehash = keccak256(
-            "Order(address owner,uint8 kind,uint32 site,uint256 product,uint16 tick,uint64 units,uint64 round,uint8 index,uint32 epoch)"
-        );
-        return keccak256(abi.encode(typehash, order));
-    }
-
-    /// @dev See {SignedOrder} for the layout.
-    function packSigned(OrderTerms memory order, bytes memory signature) internal pure returns (SignedOrder memory) {
-        return SignedOrder({
-            what: (uint256(order.round) << 120) | (uint256(order.site) << 88) | order.product,
-            who: (uint256(uint160(order.owner)) << 88) | (uint256(order.kind) << 80) | (uint256(order.tick) << 64)
-                | (uint256(order.units) << 32) | (uint256(order.index) << 24) | order.epoch,
-            signature: signature
-        });
+        return keccak256(abi.encodePacked(hex"1901", domain, order.hashStruct()));
     }
 }
