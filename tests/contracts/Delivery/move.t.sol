@@ -42,6 +42,10 @@ contract Delivery_move_Test is Leases {
     }
 
     /// @dev Each hour gets an equal part, rounded down, the last the rest: not a micro is lost or made.
+    function _bondOf(uint256 product) private view returns (uint256 bond) {
+        (, bond) = delivery.obligationOf(product, site);
+    }
+
     function testFuzz_move_sharesTheBondEvenlyWhen_split(
         uint16 length,
         uint64 minted,
@@ -63,19 +67,21 @@ contract Delivery_move_Test is Leases {
         emit IDelivery.Obliged(_hour(product, 0), site, units, share / length);
         _split(buyer.addr, product, units);
 
-        (uint64 hourly, uint256 parts) = _hours(product, length);
-        assertEq(hourly, units);
-        assertEq(parts, share);
-        (, uint256 first) = delivery.obligationOf(_hour(product, 0), site);
-        (, uint256 last) = delivery.obligationOf(_hour(product, length - 1), site);
-        assertEq(first, share / length);
-        assertLe(last - first, length);
+        _assertHours(product, length, units, share);
         // Nothing stood there: nobody had to be kept from dilution.
         assertEq(cashOf(buyer), held);
         (uint64 left, uint256 rest) = delivery.obligationOf(product, site);
         assertEq(left, owed - units);
         assertEq(rest, bond - share);
         assertSolvent(bond);
+    }
+
+    function _assertHours(uint256 product, uint16 length, uint64 units, uint256 share) private view {
+        (uint64 hourly, uint256 parts) = _hours(product, length);
+        assertEq(hourly, units);
+        assertEq(parts, share);
+        assertEq(_bondOf(_hour(product, 0)), share / length);
+        assertLe(_bondOf(_hour(product, length - 1)) - share / length, length);
     }
 
     function testFuzz_move_bringsTheBondBackWhen_splitAndMerged(uint16 length, uint64 minted, uint64 sold, uint16 tick)
@@ -107,16 +113,15 @@ contract Delivery_move_Test is Leases {
         sell(site, hour, uint16(bound(tick, 256, 767)), dear);
         issueTo(reseller.addr, product, units);
         (, uint256 before) = delivery.obligationOf(hour, site);
-        uint256 needed = (before * units + dear - 1) / dear;
-        uint256 part = mintBond(units, 4) / 4;
+        uint256 added = (before * units + dear - 1) / dear - mintBond(units, 4) / 4;
         uint256 held = cashOf(reseller);
         vm.expectEmit(address(delivery));
-        emit IDelivery.BondPosted(reseller.addr, needed - part);
+        emit IDelivery.BondPosted(reseller.addr, added);
         _split(reseller.addr, product, units);
-        assertEq(cashOf(reseller), held - (needed - part));
+        assertEq(cashOf(reseller), held - added);
         (uint64 owed, uint256 bond) = delivery.obligationOf(hour, site);
         assertGe(bond * dear, before * owed, "diluted");
-        assertSolvent(mintBond(units, 4) + before + needed - part);
+        assertSolvent(mintBond(units, 4) + before + added);
     }
 
     function test_move_revertsWhen_theDifferenceIsNotCovered() public {
