@@ -35,6 +35,14 @@ contract Account_Test is Test {
         _assertAccount(_pack(cash, epoch, round, used).withCash(wanted), wanted, epoch, round, used);
     }
 
+    function testFuzz_credited_addsToCashAlone(uint112 cash, uint24 epoch, uint40 round, uint80 used, uint112 amount)
+        public
+        pure
+    {
+        amount = uint112(bound(amount, 0, CASH_MAX - cash));
+        _assertAccount(_pack(cash, epoch, round, used).credited(amount), cash + amount, epoch, round, used);
+    }
+
     function testFuzz_nextEpoch_changesTheEpochAlone(uint112 cash, uint24 epoch, uint40 round, uint80 used)
         public
         pure
@@ -98,6 +106,13 @@ contract Account_Test is Test {
         vm.assume(amount <= CASH_MAX);
         Account after_ = Account.wrap(word).withCash(amount);
         assert(after_.cash() == amount && uint144(Account.unwrap(after_)) == uint144(word));
+    }
+
+    function check_credited_addsToCashAlone(uint256 word, uint256 amount) public pure {
+        Account before = Account.wrap(word);
+        vm.assume(amount <= CASH_MAX - before.cash());
+        Account after_ = before.credited(amount);
+        assert(after_.cash() == before.cash() + amount && uint144(Account.unwrap(after_)) == uint144(word));
     }
 
     function check_withUsed_marksOneIndexAlone(uint256 word, uint40 round, uint8 index, uint8 other) public pure {

@@ -46,6 +46,30 @@ contract Order_Test is Test {
         assertEq(Order.unwrap(packOrder(principal, Kind(kind), tick, round, prefix, units)), word);
     }
 
+    /// @dev A bidder with a key is a bidder.
+    function testFuzz_isBid_isTrueFor_bothKindsOfBid(uint256 word) public pure {
+        Order order = Order.wrap(word);
+        assertEq(order.isBid(), order.kindOf() == Kind.BID || order.kindOf() == Kind.BID_BY_KEY);
+    }
+
+    function testFuzz_waitsIn_isTrueIn_theOrdersRoundAlone(
+        uint160 principal,
+        uint8 kind,
+        uint256 round,
+        uint32 units,
+        uint256 other
+    ) public pure {
+        units = uint32(bound(units, 1, type(uint32).max));
+        (round, other) = (round % ROUNDS_MAX, other % 4 == 0 ? other : round % ROUNDS_MAX);
+        Order order = packOrder(principal, Kind(kind % 4), 1, round, 0, units);
+        assertEq(order.waitsIn(other), other == round);
+    }
+
+    function testFuzz_waitsIn_isFalseFor_anEmptySlot(uint256 round) public pure {
+        assertFalse(Order.wrap(0).waitsIn(round));
+        assertFalse(Order.wrap(0).waitsIn(0));
+    }
+
     /* PROOFS */
 
     function check_fields_comeBack(

@@ -111,6 +111,15 @@ contract ProductId_Test is Test {
         _assertFields(id.within(tier, area), f);
     }
 
+    /// @dev Storage keys: those of two products never meet, as long as both are products.
+    function testFuzz_keyed_isAKeyOfItsOwn(Fields memory a, Fields memory b, uint168 m, uint168 n) public pure {
+        (ProductId x, ProductId y) = (_pack(a), _pack(b));
+        (uint256 a_, uint256 b_) = (x.raw(), y.raw());
+        assertEq(x.keyed(m) == y.keyed(n), a_ == b_ && m == n);
+        assertTrue(x.keyed(m) != x.keyed(uint256(m) ^ 1));
+        if (a_ != b_) assertTrue(x.keyed(m) != y.keyed(m));
+    }
+
     /* PROOFS */
 
     function check_fields_comeBack(uint8 class, uint8 tier, uint16 area, uint8 grade, uint32 startHour, uint16 count)
@@ -129,6 +138,11 @@ contract ProductId_Test is Test {
         bool same = x.classOf() == y.classOf() && x.tierOf() == y.tierOf() && x.areaOf() == y.areaOf()
             && x.gradeOf() == y.gradeOf() && x.startHourOf() == y.startHourOf() && x.hoursOf() == y.hoursOf();
         assert(same == (a == b));
+    }
+
+    function check_keyed_isAKeyOfItsOwn(uint88 a, uint88 b, uint168 m, uint168 n) public pure {
+        bool same = ProductId.wrap(a).keyed(m) == ProductId.wrap(b).keyed(n);
+        assert(same == (a == b && m == n));
     }
 
     function check_hourly_keepsTheRest(uint256 word, uint256 index) public pure {

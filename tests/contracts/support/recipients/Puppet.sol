@@ -26,9 +26,10 @@ contract Puppet is IERC1155Receiver, IMoneyHook {
         bytes data;
     }
 
+    /// @param dataHash Of the returned or reverted data, whose length would cost a slot a word.
     struct Answer {
         bool done;
-        bytes data;
+        bytes32 dataHash;
     }
 
     error Puppet_Refuses();
@@ -104,7 +105,7 @@ contract Puppet is IERC1155Receiver, IMoneyHook {
         _busy = true;
         for (uint256 i = 0; i < _plan.length; ++i) {
             (bool done, bytes memory answer) = _plan[i].target.call(_plan[i].data);
-            _answers.push(Answer(done, answer));
+            _answers.push(Answer(done, keccak256(answer)));
         }
         _busy = false;
     }
