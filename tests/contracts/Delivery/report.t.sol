@@ -57,6 +57,11 @@ contract Delivery_report_Test is Leases {
         goTo(startOf(product));
         vm.expectRevert(abi.encodeWithSelector(IDelivery.Delivery_AboveLease.selector, deliveredMilli, units * 1000));
         reportAs(provider.addr, lease, deliveredMilli);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDelivery.Delivery_AboveLease.selector, units * 1000 + 1, units * 1000)
+        );
+        reportAs(provider.addr, lease, units * 1000 + 1);
+        reportAs(provider.addr, lease, units * 1000);
     }
 
     function testFuzz_report_revertsWhen_theLeaseIsUnknown(uint64 lease) public {

@@ -80,15 +80,19 @@ contract Delivery_resolve_Test is Leases {
         _assertTooEarly(lease, deadline_s, deadline_s);
 
         goTo(deadline_s + 1);
+        uint256 toProvider = earned(bondOf(lease), grade, units, reportedMilli);
+        _assertPays(lease, reportedMilli, toProvider);
+        uint256 counted = countedMilli(grade, units, reportedMilli);
+        assertRecord(counted * length, (uint256(units) * 1000 - counted) * length);
+    }
+
+    function _assertPays(uint64 lease, uint64 reportedMilli, uint256 toProvider) private {
         uint256 bond = bondOf(lease);
-        uint256 toProvider = earned(bond, grade, units, reportedMilli);
         (uint256 provided, uint256 held) = (cashOf(provider), cashOf(buyer));
         expectEnd(lease, IDelivery.Reason.UNDISPUTED, reportedMilli, toProvider, bond - toProvider);
         _resolve(lease);
         assertEq(cashOf(provider), provided + toProvider);
         assertEq(cashOf(buyer), held + bond - toProvider);
-        uint256 counted = countedMilli(grade, units, reportedMilli);
-        assertRecord(counted * length, (uint256(units) * 1000 - counted) * length);
         assertEnded(lease);
         assertSolvent(0);
     }

@@ -23,27 +23,30 @@ contract Delivery_settleOffer_Test is Leases {
         uint256 product = productOf(2, length);
         offerAs(provider.addr, site, product, limit, offered);
         bidAs(buyer.addr, product, uint16(bound(above, limit, 400)), wanted);
-        uint256 provided = cashOf(provider);
         uint64 round = nextRound();
         exchange.clear(product, round);
         (, uint16 tick, uint64 filled) = exchange.clearingOf(product, round);
         assertEq(filled, offered < wanted ? offered : wanted);
-        uint256 bond = filled * length * (exchange.priceOf(AI_LARGE, tick) + MARGIN);
-        uint256 back = (offered - filled) * length * MARGIN;
+        _assertBonds(product, round, filled, offered - filled, length * (exchange.priceOf(AI_LARGE, tick) + MARGIN));
+    }
 
+    /// @dev One sold unit brings `each`, of which the margin is what an unsold one gets back.
+    function _assertBonds(uint256 product, uint64 round, uint64 filled, uint64 unfilled, uint256 each) private {
+        uint256 back = unfilled * ProductId.wrap(product).hoursOf() * MARGIN;
+        uint256 provided = cashOf(provider);
         vm.expectEmit(address(delivery));
-        emit IDelivery.OfferSettled(product, site, filled, offered - filled, back);
+        emit IDelivery.OfferSettled(product, site, filled, unfilled, back);
         vm.expectEmit(address(delivery));
-        emit IDelivery.Obliged(product, site, filled, bond);
+        emit IDelivery.Obliged(product, site, filled, filled * each);
         settleAll(product, round);
 
         (uint64 owed, uint256 held) = delivery.obligationOf(product, site);
         assertEq(owed, filled);
-        assertEq(held, bond);
+        assertEq(held, filled * each);
         (uint64 reserved,,,) = delivery.reservedOf(product, site);
         assertEq(reserved, 0);
         assertEq(cashOf(provider), provided + back);
-        assertSolvent(bond);
+        assertSolvent(held);
     }
 
     function test_settleOffer_returnsTheMarginWhen_nothingWasSold() public {
