@@ -109,8 +109,8 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
         (l.state, l.aborted, l.at_s, l.reportedMilli) = (State.REPORTED, true, uint40(block.timestamp), deliveredMilli);
         l.bondMicro = uint112(kept);
         emit Aborted(lease, deliveredMilli, refund);
+        if (kept == 0) _end(lease, l, Reason.ABORTED, deliveredMilli, 0, address(0));
         treasury.credit(_payment(l.holder, refund));
-        if (kept == 0) _end(lease, l, Reason.ABORTED, deliveredMilli, 0);
     }
 
     /// @dev The lease, once it is known to be open and the caller to be its provider.
@@ -136,7 +136,7 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
     function accept(uint64 lease) external {
         Lease storage l = _inState(lease, State.REPORTED);
         require(msg.sender == l.holder, Delivery_NotHolder(lease, msg.sender, l.holder));
-        _end(lease, l, Reason.ACCEPTED, l.reportedMilli, _due(l, l.reportedMilli));
+        _end(lease, l, Reason.ACCEPTED, l.reportedMilli, _due(l, l.reportedMilli), address(0));
     }
 
     /// @inheritdoc IDelivery
@@ -165,20 +165,13 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
         require(deliveredMilli <= mostMilli, Delivery_AboveLease(deliveredMilli, mostMilli));
 
         emit Ruled(lease, deliveredMilli, reasonURI, contentHash);
-        _returnDeposit(lease, l, deliveredMilli < l.reportedMilli ? l.holder : capacity.providerOf(l.site));
-        _end(lease, l, Reason.RULED, deliveredMilli, _due(l, deliveredMilli));
+        address depositTo = deliveredMilli < l.reportedMilli ? l.holder : capacity.providerOf(l.site);
+        _end(lease, l, Reason.RULED, deliveredMilli, _due(l, deliveredMilli), depositTo);
     }
 
     function _disputeDeadline(Lease storage l) private view returns (uint256) {
         uint256 from_s = l.aborted ? l.at_s : Math.max(l.at_s, ProductId.wrap(l.product).endOf());
         return from_s + DISPUTE_PERIOD;
-    }
-
-    function _returnDeposit(uint64 lease, Lease storage l, address to) private {
-        uint256 deposit = l.depositMicro;
-        l.depositMicro = 0;
-        emit DepositReturned(lease, to, deposit);
-        treasury.credit(_payment(to, deposit));
     }
 
     /// @dev What the provider gets for `deliveredMilli`, in micro, rounded down. An aborted lease's bond stands for the
@@ -200,14 +193,13 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
 
         if (state == State.OPEN) {
             _requireAfter(ProductId.wrap(l.product).endOf() + REPORT_PERIOD);
-            _end(lease, l, Reason.UNREPORTED, 0, 0);
+            _end(lease, l, Reason.UNREPORTED, 0, 0, address(0));
         } else if (state == State.REPORTED) {
             _requireAfter(_disputeDeadline(l));
-            _end(lease, l, Reason.UNDISPUTED, l.reportedMilli, _due(l, l.reportedMilli));
+            _end(lease, l, Reason.UNDISPUTED, l.reportedMilli, _due(l, l.reportedMilli), address(0));
         } else {
             _requireAfter(uint256(l.disputedAt_s) + RULING_PERIOD);
-            _returnDeposit(lease, l, l.holder);
-            _end(lease, l, Reason.UNRULED, l.reportedMilli, _due(l, l.reportedMilli) / 2);
+            _end(lease, l, Reason.UNRULED, l.reportedMilli, _due(l, l.reportedMilli) / 2, l.holder);
         }
     }
 
@@ -226,17 +218,28 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
         require(block.timestamp > deadline_s, Delivery_TooEarly(deadline_s, block.timestamp));
     }
 
-    /// @dev Ends a lease: `toProvider` of its bond to the provider, the rest to the holder, and the record written.
-    function _end(uint64 lease, Lease storage l, Reason reason, uint64 deliveredMilli, uint256 toProvider) private {
+    /// @dev Ends a lease: `toProvider` of its bond to the provider, the rest to the holder, the deposit of a dispute to
+    /// `depositTo`, and the record written.
+    function _end(
+        uint64 lease,
+        Lease storage l,
+        Reason reason,
+        uint64 deliveredMilli,
+        uint256 toProvider,
+        address depositTo
+    ) private {
         uint256 toHolder = l.bondMicro - toProvider;
-        (l.state, l.bondMicro) = (State.RESOLVED, 0);
+        uint256 deposit = l.depositMicro;
+        (l.state, l.bondMicro, l.depositMicro) = (State.RESOLVED, 0, 0);
         emit Resolved(lease, reason, deliveredMilli, toProvider, toHolder);
+        if (depositTo != address(0)) emit DepositReturned(lease, depositTo, deposit);
         // What nobody ruled on proves nothing about the site.
         if (reason != Reason.UNRULED) _record(l, deliveredMilli);
 
-        uint256[] memory payments = new uint256[](2);
+        uint256[] memory payments = new uint256[](3);
         payments[0] = _packed(capacity.providerOf(l.site), toProvider);
         payments[1] = _packed(l.holder, toHolder);
+        payments[2] = _packed(depositTo, deposit);
         treasury.credit(payments);
     }
 

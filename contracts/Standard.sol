@@ -18,6 +18,7 @@ contract Standard is IStandard, AccessManaged {
     /* STORAGE */
 
     mapping(uint8 class => ClassTerms) private _terms;
+    // slither-disable-next-line uninitialized-state a list begins empty; {rate} pushes to it
     mapping(bytes32 device => mapping(uint8 class => Rating[])) private _ratings;
     /// @dev A metro's hub; a hub is its own.
     mapping(uint16 area => uint16 hub) private _hubs;

@@ -132,6 +132,7 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
         emit Deposited(owner, amount);
         token.safeTransferFrom(owner, address(this), amount);
         uint256 received = token.balanceOf(address(this)) - before;
+        // slither-disable-next-line incorrect-equality a token that delivers more than it was asked for is refused too
         require(received == amount, Treasury_WrongAmountReceived(amount, received));
     }
 

@@ -196,13 +196,14 @@ library CallAuction {
         returns (uint256, uint256)
     {
         uint256 index = position / LANES;
+        uint256 word = book.volumes[offset + index] >> ((position % LANES + 1) * 32);
         ++position;
-        uint256 word = book.volumes[offset + index] >> ((position - index * LANES) * 32);
         if (word == 0) {
             uint256 ahead = side >> (index + 1);
             if (ahead == 0) return (END, 0);
             index += 1 + _lowestBit(ahead);
             word = book.volumes[offset + index];
+            // slither-disable-next-line divide-before-multiply this is a word's first position
             position = index * LANES;
         }
         while (uint32(word) == 0) {

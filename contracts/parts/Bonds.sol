@@ -199,9 +199,9 @@ abstract contract Bonds is IDelivery {
         payments[0] = _packed(owner, amount);
     }
 
-    /// @dev See {ITreasury.credit}.
+    /// @dev See {ITreasury.credit}: 0 for no payment.
     function _packed(address owner, uint256 amount) internal pure returns (uint256) {
-        return (uint256(uint160(owner)) << 96) | amount.toUint96();
+        return amount == 0 ? 0 : (uint256(uint160(owner)) << 96) | amount.toUint96();
     }
 
     /* READ */

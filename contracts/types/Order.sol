@@ -20,7 +20,7 @@ enum Kind {
 
 uint256 constant ROUNDS_MAX = 1 << 20;
 
-using {principalOf, kindOf, isBid, tickOf, roundOf, prefixOf, unitsOf, waitsIn} for Order global;
+using {principalOf, kindOf, tickOf, roundOf, prefixOf, unitsOf, waitsIn} for Order global;
 
 function packOrder(uint160 principal, Kind kind, uint16 tick, uint256 round, uint256 prefix, uint256 units)
     pure
@@ -39,10 +39,6 @@ function principalOf(Order order) pure returns (uint160) {
 
 function kindOf(Order order) pure returns (Kind) {
     return Kind((Order.unwrap(order) >> 94) & 3);
-}
-
-function isBid(Order order) pure returns (bool) {
-    return kindOf(order) <= Kind.BID;
 }
 
 function tickOf(Order order) pure returns (uint16) {
