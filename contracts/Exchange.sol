@@ -42,7 +42,7 @@ contract Exchange is IExchange, Orders {
 
     /// @inheritdoc IExchange
     function clear(uint256 product, uint64 round) external {
-        ProductId id = ProductId.wrap(product);
+        ProductId id = _named(product);
         uint256 end_s = (uint256(round) + 1) * ROUND;
         require(block.timestamp >= end_s, Exchange_RoundNotEnded(round, end_s, block.timestamp));
         require(block.timestamp < id.startOf(), Exchange_RoundVoid(product, round));
@@ -71,7 +71,7 @@ contract Exchange is IExchange, Orders {
     /// @inheritdoc IExchange
     function settle(uint256 product, uint64 round, uint32[] calldata indices) external nonReentrant {
         Settlement memory s;
-        s.product = ProductId.wrap(product);
+        s.product = _named(product);
         s.clearing = _rounds[s.product.keyed(round)].clearing;
         require(s.clearing.cleared || block.timestamp >= s.product.startOf(), Exchange_NotCleared(product, round));
         s.book = _books[s.product];
@@ -92,7 +92,7 @@ contract Exchange is IExchange, Orders {
 
         treasury.credit(payments);
         capacity.give(s.product, deliveries);
-        if (s.callsOut) _settleRest(s, fills);
+        if (s.callsOut) _settleRest(s, fills, deliveries);
     }
 
     /// @dev What one call of {settle} knows and adds up. The round is counted from the book's first; `word` is the word
@@ -144,10 +144,11 @@ contract Exchange is IExchange, Orders {
         }
     }
 
-    /// @dev Offers turn into obligations, and contracts are asked whether they take their units.
-    function _settleRest(Settlement memory s, uint256[] memory fills) private {
+    /// @dev Offers turn into obligations, and contracts are asked whether they take their units. Who is asked was decided
+    /// before the first of them was called: code that appears meanwhile changes nothing.
+    function _settleRest(Settlement memory s, uint256[] memory fills, uint256[] memory deliveries) private {
         for (uint256 i = 0; i < fills.length; ++i) {
-            if (fills[i] == 0) continue;
+            if (fills[i] == 0 || deliveries[i] != 0) continue;
             Order order = _orders[s.product.keyed(uint32(fills[i] >> 32))];
             uint256 fill = uint32(fills[i]);
             Kind kind = order.kindOf();
@@ -155,10 +156,8 @@ contract Exchange is IExchange, Orders {
                 _settleOffer(s, order, fill);
                 continue;
             }
-            address owner = address(order.principalOf());
-            uint256 units = kind == Kind.BID ? fill : order.unitsOf() - fill;
-            if (kind == Kind.BID_BY_KEY || units == 0 || owner.code.length == 0) continue;
-            _giveToContract(s.product, owner, units);
+            uint256 units = kind == Kind.ASK ? order.unitsOf() - fill : fill;
+            if (units != 0) _giveToContract(s.product, address(order.principalOf()), units);
         }
     }
 
@@ -224,7 +223,7 @@ contract Exchange is IExchange, Orders {
         view
         returns (bool cleared, uint16 priceTick, uint64 units)
     {
-        CallAuction.Clearing storage c = _rounds[ProductId.wrap(product).keyed(round)].clearing;
+        CallAuction.Clearing storage c = _rounds[_named(product).keyed(round)].clearing;
         return (c.cleared, c.priceTick, c.units);
     }
 
@@ -241,7 +240,7 @@ contract Exchange is IExchange, Orders {
         view
         returns (uint64[1024] memory bids, uint64[1024] memory asks)
     {
-        CallAuction.RoundBook storage book = _rounds[ProductId.wrap(product).keyed(round)];
+        CallAuction.RoundBook storage book = _rounds[_named(product).keyed(round)];
         for (uint256 tick = 1; tick <= PriceGrid.TICK_MAX; ++tick) {
             bids[tick] = uint64(book.volumeAt(true, tick));
             asks[tick] = uint64(book.volumeAt(false, tick));
@@ -266,7 +265,7 @@ contract Exchange is IExchange, Orders {
 
     /// @inheritdoc IExchange
     function orderOf(uint256 product, uint32 index) external view returns (Order order, bool settled) {
-        ProductId id = ProductId.wrap(product);
+        ProductId id = _named(product);
         return (_orders[id.keyed(index)], _settled[id.keyed(index >> 8)] & (1 << (index & 255)) != 0);
     }
 

@@ -133,6 +133,7 @@ interface IExchange {
     /* CLEAR */
 
     /// @notice Finds a round's price; anyone may call it. Its cost is bounded by the grid. Requirements:
+    /// - the product has no bits above its 88
     /// - the round has ended
     /// - delivery has not started
     /// - it was not cleared before
@@ -144,6 +145,7 @@ interface IExchange {
     /// @notice Settles orders of a round, cleared or void; anyone may call it. Bids get their units and the difference to
     /// the limit, asks their cash, offers turn into obligations; what did not trade comes back. Orders that do not wait
     /// in that round are passed over. Requirements:
+    /// - the product has no bits above its 88
     /// - the round was cleared, or delivery has started
     /// - at least one of the orders waits
     /// @param indices Slots of the product's book; at most as many as fit the transaction's gas.

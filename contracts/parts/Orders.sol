@@ -254,6 +254,12 @@ abstract contract Orders is IExchange, EIP712, AccessManaged, ReentrancyGuardTra
         );
     }
 
+    /// @dev A product has no bits above its 88: with some, its keys would be those of another round or order of it.
+    function _named(uint256 product) internal pure returns (ProductId) {
+        require(product >> 88 == 0, IStandard.Standard_MalformedProduct(product));
+        return ProductId.wrap(product);
+    }
+
     function _cost(ProductId product, Book book, uint256 tick, uint256 units) internal pure returns (uint256) {
         return PriceGrid.cost(units, product.hoursOf(), tick, book.tickSizeMicro());
     }

@@ -86,7 +86,8 @@ function hourly(ProductId id, uint256 index) pure returns (ProductId) {
     return ProductId.wrap((ProductId.unwrap(id) - hoursOf(id) + 1) + (index << 16));
 }
 
-/// @notice A mapping key of the product and a number below 2^168: one hash where nested mappings take two.
+/// @notice A mapping key of the product and a number below 2^168: one hash where nested mappings take two. The product
+/// must have no bits above its 88.
 function keyed(ProductId id, uint256 number) pure returns (uint256) {
     return ProductId.unwrap(id) | (number << 88);
 }
