@@ -68,6 +68,7 @@ class InProcessClock(LocalClock):
     def __init__(self, tester: Any) -> None:
         self._tester = tester
         self._held = False
+        self._stop()
 
     def set_next(self, time_s: int) -> None:
         _require_later(time_s, self._tester.get_block_by_number("latest")["timestamp"])
@@ -75,6 +76,11 @@ class InProcessClock(LocalClock):
 
     def mine(self) -> None:
         self._tester.mine_block()
+        self._stop()
+
+    def _stop(self) -> None:
+        # Left alone, py-evm dates the next block by the wall clock.
+        self.set_next(self._tester.get_block_by_number("latest")["timestamp"] + 1)
 
     def hold(self, held: bool) -> None:
         self._held = held

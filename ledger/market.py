@@ -103,7 +103,7 @@ class Market(View):
     ) -> Action[int]:
         """Buys up to `units` at a limit: a tick, or micro per unit-hour (rounded down to a tick). The value is the
         order's slot; the limit's cost is escrowed until the round has cleared."""
-        limit = self._limit(product, Kind.BID, tick, price_micro)
+        limit = self.limit_tick(product, Kind.BID, tick, price_micro)
         call = self.call("Exchange", "bid", product.id, limit, units)
 
         def costs() -> Costs:
@@ -115,7 +115,7 @@ class Market(View):
         self, product: Product, units: int, *, tick: int | None = None, price_micro: int | None = None
     ) -> Action[int]:
         """Resells `units` that the sender holds, at a limit (rounded up to a tick). The value is the order's slot."""
-        limit = self._limit(product, Kind.ASK, tick, price_micro)
+        limit = self.limit_tick(product, Kind.ASK, tick, price_micro)
         return self._order(
             "Resell", product, limit, units, self.call("Exchange", "ask", product.id, limit, units), Costs
         )
@@ -125,7 +125,7 @@ class Market(View):
     ) -> Action[int]:
         """Sells units that the site issues when they are sold, at a limit (rounded up to a tick). The value is the
         order's slot; the margin is escrowed."""
-        limit = self._limit(product, Kind.OFFER, tick, price_micro)
+        limit = self.limit_tick(product, Kind.OFFER, tick, price_micro)
         call = self.call("Exchange", "offer", site, product.id, limit, units)
 
         def costs() -> Costs:
@@ -224,6 +224,12 @@ class Market(View):
 
     # ---- how it is done
 
+    def limit_tick(self, product: Product, kind: Kind, tick: int | None = None, price_micro: int | None = None) -> int:
+        """The tick of a limit that is named as a tick or as micro per unit-hour. Raises InputError for both or none."""
+        if (tick is None) == (price_micro is None):
+            raise InputError("A limit is either a tick or a price.", "Name one of tick and price_micro.")
+        return self.tick(product, kind, price_micro) if price_micro is not None else int(tick or 0)
+
     def margin_micro(self, site: int, product: Product, tick: int) -> int:
         """What an offer of one unit at `tick` escrows (IDelivery.reserveOffer): the class's penalty margin, or what the
         limit is short of the bond that the product's units at this site carry, whichever is more."""
@@ -238,11 +244,6 @@ class Market(View):
 
     def _act(self, title: str, call: Call) -> Action[None]:
         return self.sender.action(title, call, lambda _: None)
-
-    def _limit(self, product: Product, kind: Kind, tick: int | None, price_micro: int | None) -> int:
-        if (tick is None) == (price_micro is None):
-            raise InputError("A limit is either a tick or a price.", "Name one of tick and price_micro.")
-        return self.tick(product, kind, price_micro) if price_micro is not None else int(tick or 0)
 
     def _order(
         self, verb: str, product: Product, tick: int, units: int, call: Call, costs: Callable[[], Costs]

@@ -52,6 +52,7 @@ class World:
     market: Market
     delivery: Delivery
     hours: Iterator[int]
+    url: str = ""
     admin: Signer = ADMIN
     provider: Signer = PROVIDER
     buyer: Signer = BUYER
@@ -99,7 +100,7 @@ class World:
         return self.delivery.redeem(product, site, units, b"job").send(self.buyer).value, product
 
 
-def found(chain: Chain) -> World:
+def found(chain: Chain, url: str = "") -> World:
     """Deploys and seeds a market on a fresh local chain."""
     assert chain.clock is not None
     sender = Sender(chain)
@@ -109,7 +110,7 @@ def found(chain: Chain) -> World:
     for one in (World.provider, World.buyer, World.seller):
         market.mint_test_dollars(one.address, 2 * FUNDS_MICRO).send(one)
         market.fund(FUNDS_MICRO, one)
-    return World(chain, chain.clock, market, Delivery(chain, deployment, sender), count())
+    return World(chain, chain.clock, market, Delivery(chain, deployment, sender), count(), url)
 
 
 @contextmanager
@@ -119,4 +120,4 @@ def world_on(kind: str) -> Iterator[World]:
         yield found(in_process_chain(start_s=START_S))
         return
     with local_node(start_s=START_S) as node:
-        yield found(connect(node.url))
+        yield found(connect(node.url), node.url)
