@@ -243,7 +243,6 @@ _REMEDIES: dict[str, str] = {
     "Exchange_TradingClosed": "Choose a product whose delivery begins after {ready_s}.",
     "Exchange_TradingNotOpen": "Delivery is too far away to trade yet: choose a product that begins earlier.",
     "Exchange_TickFull": "Choose another tick, fewer units, or the next round.",
-    "Exchange_NotProvider": "Only {provider}, the provider of site {site}, offers its units.",
     "Exchange_UnknownKind": "An order is 1 (bid), 2 (ask) or 3 (offer).",
     "Exchange_WrongRound": "A signed order is good for its round only: sign it again for round {current}.",
     "Exchange_BadSignature": "Sign it with the key of {owner}, for this chain and this exchange.",

@@ -46,12 +46,6 @@ contract Order_Test is Test {
         assertEq(Order.unwrap(packOrder(principal, Kind(kind), tick, round, prefix, units)), word);
     }
 
-    /// @dev A bidder with a key is a bidder.
-    function testFuzz_isBid_isTrueFor_bothKindsOfBid(uint256 word) public pure {
-        Order order = Order.wrap(word);
-        assertEq(order.isBid(), order.kindOf() == Kind.BID || order.kindOf() == Kind.BID_BY_KEY);
-    }
-
     function testFuzz_waitsIn_isTrueIn_theOrdersRoundAlone(
         uint160 principal,
         uint8 kind,
