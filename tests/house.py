@@ -24,12 +24,12 @@ LAYERS = {
             "units",
             "product prices settings model datasets abi",
             "standard auction artifacts keys areas reverts node clock",
-            "store chain",
+            "store chain scenario",
             "sender index orders view",
             "market delivery deployment console audit dispatch",
-            "keeper agent session",
-            "verbs",
-            "cli",
+            "keeper agent session day",
+            "verbs board",
+            "cli demo",
         ),
         start=-1,
     )
@@ -191,7 +191,10 @@ def contract_mirror(sources: Sources) -> list[str]:
     """STYLE 18: each open function of each contract, and each library, has a forge file with a test in it."""
     wanted: dict[str, str] = {}
     for path, text in sources.items():
-        if match := re.fullmatch(r"contracts/(\w+)\.sol", path):
+        # A part of a contract says whose it is by the interface it implements first.
+        if match := re.fullmatch(r"contracts/(\w+)\.sol", path) or (
+            path.startswith("contracts/parts/") and re.search(r"\babstract contract \w+ is I(\w+)", text)
+        ):
             wanted |= {f"tests/contracts/{match[1]}/{name}.t.sol": f"{path}: {name}" for name in open_functions(text)}
         elif match := re.fullmatch(r"contracts/libraries/(\w+)\.sol", path):
             wanted[f"tests/contracts/libraries/{match[1]}.t.sol"] = path
