@@ -63,8 +63,7 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
         require(hub != 0, Capacity_NotAMetro(metro));
 
         site = ++siteCount;
-        Site storage s = _sites[site];
-        (s.provider, s.devices, s.class, s.metro, s.hub, s.device) = (msg.sender, devices, class, metro, hub, device);
+        _sites[site] = Site(msg.sender, devices, class, metro, hub, 0, 0, 0, device);
         emit SiteRegistered(site, msg.sender, device, devices, class, metro, hub, uri_);
     }
 

@@ -97,20 +97,25 @@ contract Delivery is IDelivery, Bonds, AccessManaged {
         Lease storage l = _openForProvider(lease);
         ProductId product = ProductId.wrap(l.product);
         require(block.timestamp < product.endOf(), Delivery_WindowEnded(product.endOf(), block.timestamp));
-        uint64 fullMilli = _fullMilli(l);
-        uint256 passed_s = Math.saturatingSub(block.timestamp, product.startOf());
-        // passed_s is less than the window's length: the quotient is at most fullMilli.
-        uint64 mostMilli = uint64(fullMilli * passed_s / (product.endOf() - product.startOf()));
+        uint64 mostMilli = _passedMilli(l, product);
         require(deliveredMilli <= mostMilli, Delivery_AboveLease(deliveredMilli, mostMilli));
 
         // Rounded down for the provider: the holder is refunded the rest.
-        uint256 kept = uint256(l.bondMicro) * Grades.counted(product.gradeOf(), deliveredMilli, fullMilli) / fullMilli;
+        uint256 kept = _due(l, deliveredMilli);
         uint256 refund = l.bondMicro - kept;
         (l.state, l.aborted, l.at_s, l.reportedMilli) = (State.REPORTED, true, uint40(block.timestamp), deliveredMilli);
         l.bondMicro = uint112(kept);
         emit Aborted(lease, deliveredMilli, refund);
         if (kept == 0) _end(lease, l, Reason.ABORTED, deliveredMilli, 0, address(0));
         treasury.credit(_payment(l.holder, refund));
+    }
+
+    /// @dev The part of the window that has passed, of everything, rounded down; nothing before the start. Asked before
+    /// the window's end.
+    function _passedMilli(Lease storage l, ProductId product) private view returns (uint64) {
+        uint256 passed_s = Math.saturatingSub(block.timestamp, product.startOf());
+        // passed_s is less than the window's length: the quotient is at most everything.
+        return uint64(_fullMilli(l) * passed_s / (product.endOf() - product.startOf()));
     }
 
     /// @dev The lease, once it is known to be open and the caller to be its provider.
