@@ -109,6 +109,13 @@ contract Capacity_attest_Test is Sites {
         attestAs(site, 1, 1, validUntil_s);
     }
 
+    function test_attest_worksFrom_theNextSecondOn() public {
+        uint256 now_s = vm.getBlockTimestamp();
+        vm.expectRevert(abi.encodeWithSelector(ICapacity.Capacity_AttestationInPast.selector, now_s, now_s));
+        attestAs(site, 1, 1, now_s);
+        attestAs(site, 1, 1, now_s + 1);
+    }
+
     function test_attest_revertsWith_theFirstOfSeveral() public {
         vm.expectRevert(abi.encodeWithSelector(ICapacity.Capacity_UnknownSite.selector, 99));
         attestAs(99, CAP + 1, 0, 0);

@@ -72,6 +72,11 @@ contract Standard_setArea_Test is Market {
         _setArea(area, area);
     }
 
+    function test_setArea_revertsWhen_hubIsAMetro() public {
+        vm.expectRevert(abi.encodeWithSelector(IStandard.Standard_NotAHub.selector, FRANKFURT));
+        _setArea(99, FRANKFURT);
+    }
+
     function test_setArea_revertsWith_theFirstOfSeveral() public {
         vm.expectRevert(abi.encodeWithSelector(IStandard.Standard_AreaTaken.selector, PARIS));
         _setArea(PARIS, FRANKFURT);

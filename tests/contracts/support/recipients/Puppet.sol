@@ -26,10 +26,10 @@ contract Puppet is IERC1155Receiver, IMoneyHook {
         bytes data;
     }
 
-    /// @param dataHash Of the returned or reverted data, whose length would cost a slot a word.
+    /// @param dataHash Of the returned or reverted data, cut so that an answer is one slot.
     struct Answer {
         bool done;
-        bytes32 dataHash;
+        bytes31 dataHash;
     }
 
     error Puppet_Refuses();
@@ -58,6 +58,11 @@ contract Puppet is IERC1155Receiver, IMoneyHook {
     /// @notice Calls at once; reverts as the target does.
     function act(address target, bytes calldata data) external returns (bytes memory) {
         return target.functionCall(data);
+    }
+
+    /// @notice Whether the planned call number `index` failed with that error.
+    function wasRefused(uint256 index, bytes calldata reason) external view returns (bool) {
+        return !_answers[index].done && _answers[index].dataHash == bytes31(keccak256(reason));
     }
 
     /// @notice What the planned call number `index` answered.
@@ -105,7 +110,7 @@ contract Puppet is IERC1155Receiver, IMoneyHook {
         _busy = true;
         for (uint256 i = 0; i < _plan.length; ++i) {
             (bool done, bytes memory answer) = _plan[i].target.call(_plan[i].data);
-            _answers.push(Answer(done, keccak256(answer)));
+            _answers.push(Answer(done, bytes31(keccak256(answer))));
         }
         _busy = false;
     }
