@@ -4,7 +4,7 @@ from ledger.abi import Call, Event, Log
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
-from ledger.chain import Block, Chain, Contracts, Receipt, connect, in_process_chain
+from ledger.chain import Chain, Contracts, connect, in_process_chain
 from ledger.clock import LocalClock
 from ledger.datasets import (
     Benchmark,
@@ -22,6 +22,7 @@ from ledger.datasets import (
 )
 from ledger.delivery import Delivery, Reason, Resolution
 from ledger.deployment import Roles, deploy, govern, seed_standard
+from ledger.eip712 import Domain
 from ledger.errors import (
     CONTRACT_ERRORS,
     BadData,
@@ -66,7 +67,17 @@ from ledger.model import (
     Site,
 )
 from ledger.node import DEVELOPMENT_MNEMONIC, LocalNode, local_node
-from ledger.orders import Domain, OrderTerms, SignedOrder, digest_of, is_signed, sign_order, signed_order, typed_data
+from ledger.orders import (
+    OrderTerms,
+    SignedOrder,
+    digest_of,
+    is_signed,
+    order_domain,
+    sign_order,
+    signed_order,
+    typed_data,
+)
+from ledger.permits import Permit, sign_permit
 from ledger.prices import (
     TICK_MAX,
     TICK_MIN,
@@ -81,6 +92,7 @@ from ledger.prices import (
     unit_price_up,
 )
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
+from ledger.rpc import Block, Receipt
 from ledger.sender import Action, Costs, Outcome, Preview, Sender, UnsignedTransaction, send_together
 from ledger.settings import Secret, Settings, explain_settings, read_settings
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
@@ -168,6 +180,7 @@ __all__ = [
     "OutOfRange",
     "Outcome",
     "Per",
+    "Permit",
     "Placement",
     "Preview",
     "Price",
@@ -236,6 +249,7 @@ __all__ = [
     "local_node",
     "market_prices",
     "open_keystore",
+    "order_domain",
     "parse_bp",
     "parse_hour",
     "parse_hours",
@@ -251,6 +265,7 @@ __all__ = [
     "share_down",
     "share_up",
     "sign_order",
+    "sign_permit",
     "signed_order",
     "signer_from_key_file",
     "signer_from_mnemonic",

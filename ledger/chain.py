@@ -13,7 +13,6 @@ from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyp
 from eth_tester.exceptions import TransactionFailed, TransactionNotFound  # type: ignore[import-untyped]
 from eth_tester.exceptions import ValidationError as TesterValidationError
 from eth_typing import HexAddress, HexStr
-from eth_utils.address import to_checksum_address
 from eth_utils.exceptions import ValidationError
 from web3 import EthereumTesterProvider, HTTPProvider, Web3
 from web3.exceptions import Web3Exception, Web3RPCError
@@ -26,6 +25,7 @@ from ledger.clock import AnvilClock, InProcessClock, LocalClock
 from ledger.errors import NodeRefused, Unreachable, WrongChain
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.reverts import Reverts
+from ledger.rpc import Block, Receipt, bytes_of, message_of, number_of, read_block, read_log, read_receipt, tag_of
 from ledger.settings import host_of
 
 TRANSACTION_GAS_MAX = 2**24
@@ -37,31 +37,6 @@ BLOCK_GAS = 4 * TRANSACTION_GAS_MAX
 # Nodes refuse larger batches; anvil takes 2 MB.
 _BATCH_MAX = 200
 _DEVELOPMENT_PATH = "m/44'/60'/0'/0"
-
-
-@dataclass(frozen=True, slots=True)
-class Block:
-    """A block's header, as far as we need it; its base fee is per unit of gas."""
-
-    number: int
-    hash: str
-    time_s: int
-    gas_limit: int
-    base_fee_wei: int
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """What became of a transaction: `contract` is the address of the one it created, if any."""
-
-    transaction: str
-    succeeded: bool
-    block: int
-    index: int
-    gas_used: int
-    gas_price_wei: int
-    contract: str | None
-    logs: tuple[Log, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +61,7 @@ class Chain:
         self._interfaces = {name: Interface(name, artifact.abi) for name, artifact in self._artifacts.items()}
         self.reverts = Reverts(artifact.abi for artifact in self._artifacts.values())
         """Reads the revert data of our contracts."""
-        self.chain_id = _int(self.request("eth_chainId"))
+        self.chain_id = number_of(self.request("eth_chainId"))
         self.clock: LocalClock | None = self._local_clock()
         """None on a chain whose clock is not ours."""
 
@@ -151,25 +126,19 @@ class Chain:
 
     def call(self, call: Call, sender: str | None = None, block: int | str = "latest") -> Any:
         """What `call` returns, without sending it. Raises Reverted, NodeRefused or Unreachable."""
-        return call.result(_bytes(self.request("eth_call", _message(call, sender), _tag(block))))
+        return call.result(bytes_of(self.request("eth_call", message_of(call, sender), tag_of(block))))
 
     def call_many(self, calls: Sequence[Call], block: int | str = "latest") -> list[Any]:
         """What each of `calls` returns. Raises as `call` does, for the first that failed."""
-        results = self.batch([("eth_call", (_message(call, None), _tag(block))) for call in calls])
-        return [call.result(_bytes(result)) for call, result in zip(calls, results, strict=True)]
+        results = self.batch([("eth_call", (message_of(call, None), tag_of(block))) for call in calls])
+        return [call.result(bytes_of(result)) for call, result in zip(calls, results, strict=True)]
 
     def block(self, number: int | str = "latest") -> Block:
         """A block by number or name (`latest`, `finalized` …). Raises NodeRefused where there is none."""
-        header = self.request("eth_getBlockByNumber", _tag(number), False)
+        header = self.request("eth_getBlockByNumber", tag_of(number), False)
         if header is None:
             raise NodeRefused(f"it has no block {number}")
-        return Block(
-            number=_int(header["number"]),
-            hash=str(header["hash"]),
-            time_s=_int(header["timestamp"]),
-            gas_limit=_int(header["gasLimit"]),
-            base_fee_wei=_int(header.get("baseFeePerGas") or 0),
-        )
+        return read_block(header)
 
     def time_s(self) -> int:
         """The time of the latest block, in seconds since the epoch."""
@@ -177,11 +146,11 @@ class Chain:
 
     def code(self, address: str) -> bytes:
         """The runtime code there; empty where there is no contract."""
-        return _bytes(self.request("eth_getCode", address, "latest"))
+        return bytes_of(self.request("eth_getCode", address, "latest"))
 
     def gas_money_wei(self, address: str) -> int:
         """What the account has to pay gas with."""
-        return _int(self.request("eth_getBalance", address, "latest"))
+        return number_of(self.request("eth_getBalance", address, "latest"))
 
     def logs(
         self,
@@ -193,11 +162,11 @@ class Chain:
         """The logs of these contracts in these blocks, both ends included, in the order of the chain."""
         wanted = {
             "address": list(addresses),
-            "fromBlock": _tag(from_block),
-            "toBlock": _tag(to_block),
+            "fromBlock": tag_of(from_block),
+            "toBlock": tag_of(to_block),
             "topics": [None if topic is None else "0x" + topic.hex() for topic in topics],
         }
-        found = [_log(entry) for entry in self.request("eth_getLogs", wanted)]
+        found = [read_log(entry) for entry in self.request("eth_getLogs", wanted)]
         # Within a block the node's own order stands: eth-tester counts the logs of each transaction anew.
         return sorted(found, key=lambda log: log.block)
 
@@ -205,14 +174,14 @@ class Chain:
 
     def nonce(self, address: str) -> int:
         """How many transactions the account has sent, those that wait included."""
-        return _int(self.request("eth_getTransactionCount", address, "pending"))
+        return number_of(self.request("eth_getTransactionCount", address, "pending"))
 
     def quote(self, call: Call, sender: str) -> Quote:
         """What it takes to send `call` into the block that is being made, in one round trip.
 
         Raises Reverted for a call that would fail.
         """
-        message = _message(call, sender)
+        message = message_of(call, sender)
         wanted: list[tuple[str, Sequence[Any]]] = [
             ("eth_call", (message, "pending")),
             ("eth_getTransactionCount", (sender, "pending")),
@@ -223,11 +192,11 @@ class Chain:
             wanted.append(("eth_estimateGas", (message, "pending")))
         result, nonce, tip, header, *estimate = self.batch(wanted)
         return Quote(
-            result=call.result(_bytes(result)),
-            nonce=_int(nonce),
-            tip_wei=_int(tip),
-            base_fee_wei=_int(header.get("baseFeePerGas") or 0),
-            gas=_int(estimate[0]) if estimate else None,
+            result=call.result(bytes_of(result)),
+            nonce=number_of(nonce),
+            tip_wei=number_of(tip),
+            base_fee_wei=read_block(header).base_fee_wei,
+            gas=number_of(estimate[0]) if estimate else None,
         )
 
     def send_raw(self, raw: bytes) -> None:
@@ -246,16 +215,7 @@ class Chain:
             return None
         if found is None or found.get("blockNumber") is None:
             return None
-        return Receipt(
-            transaction=str(found["transactionHash"]),
-            succeeded=_int(found["status"]) == 1,
-            block=_int(found["blockNumber"]),
-            index=_int(found["transactionIndex"]),
-            gas_used=_int(found["gasUsed"]),
-            gas_price_wei=_int(found["effectiveGasPrice"]),
-            contract=to_checksum_address(found["contractAddress"]) if found.get("contractAddress") else None,
-            logs=tuple(map(_log, found["logs"])),
-        )
+        return read_receipt(found)
 
     # ---- contracts
 
@@ -285,7 +245,7 @@ class Contracts:
         """Raises BadDeployment unless every contract's code is what the manifest says."""
         codes = self.chain.batch([("eth_getCode", (one, "latest")) for one in self.deployment.addresses.values()])
         for name, code in zip(self.deployment.addresses, codes, strict=True):
-            self.deployment.check_code(name, _bytes(code))
+            self.deployment.check_code(name, bytes_of(code))
 
     def address(self, contract: str) -> str:
         """Where a contract of this market stands."""
@@ -355,48 +315,3 @@ def in_process_chain(start_s: int | None = None, accounts: int = 10, gas_limit: 
 def created_address(creator: str, nonce: int) -> str:
     """Where the contract will stand that `creator` makes with its transaction number `nonce`."""
     return str(get_create_address(HexAddress(HexStr(creator)), Nonce(nonce)))
-
-
-# ---- what nodes say: eth-tester gives integers where others give hex
-
-
-def _int(value: Any) -> int:
-    try:
-        return value if isinstance(value, int) else int(value, 16)
-    except (ValueError, TypeError):
-        raise _nonsense(value, "a number") from None
-
-
-def _bytes(value: Any) -> bytes:
-    try:
-        return bytes(value) if isinstance(value, bytes) else bytes.fromhex(value.removeprefix("0x"))
-    except (ValueError, AttributeError):
-        raise _nonsense(value, "bytes") from None
-
-
-def _nonsense(value: Any, wanted: str) -> NodeRefused:
-    return NodeRefused(f"it answered {str(value)[:40]!r} where {wanted} belongs")
-
-
-def _tag(block: int | str) -> str:
-    return hex(block) if isinstance(block, int) else block
-
-
-def _message(call: Call, sender: str | None) -> dict[str, str]:
-    message = {"data": "0x" + call.data.hex()}
-    if call.to is not None:
-        message["to"] = call.to
-    if sender is not None:
-        message["from"] = sender
-    return message
-
-
-def _log(entry: Mapping[str, Any]) -> Log:
-    return Log(
-        address=to_checksum_address(entry["address"]),
-        topics=tuple(map(_bytes, entry["topics"])),
-        data=_bytes(entry["data"]),
-        block=_int(entry["blockNumber"]),
-        transaction=str(entry["transactionHash"]),
-        index=_int(entry["logIndex"]),
-    )

@@ -8,8 +8,9 @@ from eth_utils.crypto import keccak
 
 from ledger.abi import Call
 from ledger.artifacts import Deployment
-from ledger.chain import Chain, Receipt
+from ledger.chain import Chain
 from ledger.product import Product
+from ledger.rpc import Receipt
 from ledger.sender import Action, Costs, Sender
 from ledger.units import format_milli_units, format_units, share_up
 from ledger.view import View

@@ -8,15 +8,18 @@ from dataclasses import dataclass
 
 from ledger.abi import Call
 from ledger.artifacts import Deployment
-from ledger.chain import TRANSACTION_GAS_MAX, Chain, Receipt
+from ledger.chain import TRANSACTION_GAS_MAX, Chain
+from ledger.eip712 import Domain
 from ledger.errors import InputError, Reverted
 from ledger.keys import Signer
 from ledger.model import Clearing, Kind, Margin, Order
-from ledger.orders import Domain, OrderTerms, SignedOrder, sign_order
+from ledger.orders import OrderTerms, SignedOrder, order_domain, sign_order
+from ledger.permits import Permit, sign_permit
 from ledger.prices import cost_micro
 from ledger.product import Grade, Product, Tier
+from ledger.rpc import Receipt
 from ledger.sender import Action, Costs, Sender
-from ledger.units import format_units, format_usd, share_up
+from ledger.units import SECONDS_PER_HOUR, format_units, format_usd, share_up
 from ledger.view import View, device_hash
 
 UNLIMITED_MICRO = 2**256 - 1
@@ -55,7 +58,7 @@ class Market(View):
         """Raises WrongChain where the node serves another chain than the deployment's."""
         super().__init__(chain, deployment)
         self.sender = sender or Sender(chain)
-        self.domain = Domain(chain.chain_id, self.address("Exchange"))
+        self.domain = order_domain(chain.chain_id, self.address("Exchange"))
         """Where signed orders of this market are good."""
 
     # ---- money
@@ -72,6 +75,27 @@ class Market(View):
     def deposit(self, amount_micro: int) -> Action[None]:
         """Turns money of the wallet, which approved the treasury, into free cash."""
         return self._act(f"Deposit {format_usd(amount_micro)}", self.call("Treasury", "deposit", amount_micro))
+
+    def permit(self, owner: str, amount_micro: int, deadline_s: int) -> Permit:
+        """A permit for the treasury to take that much of the owner's money, for the owner to sign."""
+        nonce = self.read("Token", "nonces", owner)
+        return Permit(owner, self.address("Treasury"), amount_micro, nonce, deadline_s)
+
+    def token_domain(self) -> Domain:
+        """Where permits of the settlement token are good, as the token itself says. Raises for a token without them."""
+        _, name, version, chain_id, contract, _, _ = self.read("Token", "eip712Domain")
+        return Domain(name, version, chain_id, contract)
+
+    def deposit_with_permit(self, permit: Permit, signature: bytes) -> Action[None]:
+        """Turns money of the wallet into free cash, in one transaction of who signed the permit."""
+        parts = (signature[64], signature[:32], signature[32:64])
+        call = self.call("Treasury", "depositWithPermit", permit.value, permit.deadline, *parts)
+        return self._act(f"Deposit {format_usd(permit.value)} by permit", call)
+
+    def deposit_signed(self, amount_micro: int, signer: Signer) -> Action[None]:
+        """A deposit with a permit signed here, good for an hour."""
+        permit = self.permit(signer.address, amount_micro, self.chain.time_s() + SECONDS_PER_HOUR)
+        return self.deposit_with_permit(permit, sign_permit(permit, self.token_domain(), signer))
 
     def fund(self, amount_micro: int, signer: Signer) -> None:
         """Deposits, after an approval of just as much where the wallet has not approved enough."""

@@ -4,17 +4,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from eth_abi.abi import encode
 from eth_utils.address import to_checksum_address
-from eth_utils.crypto import keccak
 
+from ledger.eip712 import Domain, Struct
 from ledger.errors import InputError, OutOfRange, UnreadableText
 from ledger.keys import Signer, recover
 from ledger.model import Kind
 from ledger.prices import TICK_MAX, TICK_MIN
 from ledger.product import Product
 
-DOMAIN_NAME, DOMAIN_VERSION = "Compute Ledger", "1"
 SIGNED_PER_ROUND = 80
 """How many orders one owner may have signed and placed in one round."""
 
@@ -29,15 +27,7 @@ _FIELDS = (
     ("index", "uint8"),
     ("epoch", "uint32"),
 )
-_DOMAIN_FIELDS = (("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"))
-
-
-def _type_hash(name: str, fields: tuple[tuple[str, str], ...]) -> bytes:
-    return keccak(text=f"{name}({','.join(f'{kind} {field}' for field, kind in fields)})")
-
-
-_ORDER_HASH = _type_hash("Order", _FIELDS)
-_DOMAIN_HASH = _type_hash("EIP712Domain", _DOMAIN_FIELDS)
+_ORDER = Struct("Order", _FIELDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,28 +76,6 @@ class OrderTerms:
 
 
 @dataclass(frozen=True, slots=True)
-class Domain:
-    """Where a signed order is good: one exchange on one chain."""
-
-    chain_id: int
-    exchange: str
-
-    def values(self) -> dict[str, Any]:
-        """The fields of the EIP-712 domain."""
-        return {
-            "name": DOMAIN_NAME,
-            "version": DOMAIN_VERSION,
-            "chainId": self.chain_id,
-            "verifyingContract": self.exchange,
-        }
-
-    @property
-    def separator(self) -> bytes:
-        hashed = (keccak(text=DOMAIN_NAME), keccak(text=DOMAIN_VERSION), self.chain_id, self.exchange)
-        return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], (_DOMAIN_HASH, *hashed)))
-
-
-@dataclass(frozen=True, slots=True)
 class SignedOrder:
     """An order and its owner's signature: 65 bytes of ECDSA, or what the owner's contract takes (ERC-1271)."""
 
@@ -128,24 +96,19 @@ class SignedOrder:
         return {"order": self.terms.values(), "signature": "0x" + self.signature.hex()}
 
 
+def order_domain(chain_id: int, exchange: str) -> Domain:
+    """Where orders are good: one exchange on one chain."""
+    return Domain("Compute Ledger", "1", chain_id, exchange)
+
+
 def digest_of(terms: OrderTerms, domain: Domain) -> bytes:
     """The 32 bytes that the owner signs."""
-    kinds = ["bytes32", *(kind for _, kind in _FIELDS)]
-    struct_hash = keccak(encode(kinds, (_ORDER_HASH, *terms.values().values())))
-    return keccak(b"\x19\x01" + domain.separator + struct_hash)
+    return _ORDER.digest(terms.values(), domain)
 
 
 def typed_data(terms: OrderTerms, domain: Domain) -> dict[str, Any]:
     """The order as a wallet's eth_signTypedData_v4 takes it."""
-    return {
-        "types": {
-            "EIP712Domain": [{"name": name, "type": kind} for name, kind in _DOMAIN_FIELDS],
-            "Order": [{"name": name, "type": kind} for name, kind in _FIELDS],
-        },
-        "primaryType": "Order",
-        "domain": domain.values(),
-        "message": terms.values(),
-    }
+    return _ORDER.typed_data(terms.values(), domain)
 
 
 def sign_order(terms: OrderTerms, domain: Domain, signer: Signer) -> SignedOrder:

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ledger.abi import Call
-from ledger.chain import TRANSACTION_GAS_MAX, Chain, Quote, Receipt
+from ledger.chain import TRANSACTION_GAS_MAX, Chain, Quote
 from ledger.errors import LedgerError, NodeRefused, NotIncluded, Reverted, refusal
 from ledger.keys import Signer
+from ledger.rpc import Receipt
 
 WEI_PER_GWEI = 10**9
 FEE_CAP_WEI = 500 * WEI_PER_GWEI

@@ -22,10 +22,10 @@ LAYERS = {
         (
             "errors",
             "units",
-            "product prices settings model datasets abi",
-            "standard auction artifacts keys areas reverts node clock",
+            "product prices settings model datasets abi eip712",
+            "standard auction artifacts keys areas reverts node clock rpc",
             "store chain scenario",
-            "sender index orders view",
+            "sender index orders permits view",
             "market delivery deployment console audit dispatch",
             "keeper agent session day",
             "verbs board",

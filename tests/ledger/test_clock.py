@@ -33,6 +33,14 @@ def test_time_does_not_run_backwards(world: World) -> None:
     world.clock.go_to(world.chain.time_s() + 1)
 
 
+def test_clock_in_this_process_stands_still_between_blocks(tester_world: World) -> None:
+    """Left alone, py-evm would date blocks by the wall clock."""
+    before_s = tester_world.chain.time_s()
+    for _ in range(3):
+        tester_world.market.mint_test_dollars(tester_world.seller.address, 1).send(tester_world.seller)
+    assert tester_world.chain.time_s() == before_s + 3
+
+
 def test_one_block_holds_all_that_is_sent_inside(world: World) -> None:
     first = world.chain.block().number
     with world.clock.one_block():

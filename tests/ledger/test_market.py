@@ -15,6 +15,7 @@ from ledger import (
     errors,
     fill_of,
     send_together,
+    sign_permit,
 )
 from ledger.chain import Chain
 from ledger.deployment import govern
@@ -37,6 +38,24 @@ def test_fund_approves_only_when_the_allowance_falls_short(world: World) -> None
     assert world.market.allowance_micro(world.seller.address) == 0
     with pytest.raises(errors.ERC20InsufficientAllowance):
         world.market.deposit(1).send(world.seller)
+
+
+def test_deposit_by_permit_is_one_transaction_without_an_approval(world: World) -> None:
+    market, seller = world.market, world.seller
+    market.approve(0).send(seller)
+    cash_micro = market.cash_micro(seller.address)
+    market.deposit_signed(1_234_567, seller).send(seller)
+    assert market.cash_micro(seller.address) == cash_micro + 1_234_567
+    assert market.allowance_micro(seller.address) == 0
+
+
+def test_permit_of_another_is_no_allowance(world: World) -> None:
+    market = world.market
+    market.approve(0).send(world.seller)
+    permit = market.permit(world.buyer.address, 1_000, world.chain.time_s() + 3_600)
+    signature = sign_permit(permit, market.token_domain(), world.buyer)
+    with pytest.raises(errors.ERC20InsufficientAllowance):
+        market.deposit_with_permit(permit, signature).send(world.seller)
 
 
 def test_bid_previews_builds_and_sends_the_same(world: World) -> None:
