@@ -7,6 +7,8 @@ import {Rounds} from "./support/Rounds.sol";
 import {Rule} from "./support/Rule.sol";
 
 contract Exchange_clear_Test is Rounds {
+    using Rule for Rule.Volumes;
+
     function _notEnded(uint64 named) private view returns (bytes memory) {
         uint256 end_s = (uint256(named) + 1) * ROUND;
         return abi.encodeWithSelector(IExchange.Exchange_RoundNotEnded.selector, named, end_s, vm.getBlockTimestamp());
@@ -32,7 +34,7 @@ contract Exchange_clear_Test is Rounds {
         stockEveryone();
         placeAnyBook(1 + orders % 24, width, bits);
         nextRound();
-        Rule.Outcome memory o = Rule.clear(0, bidsAt, asksAt);
+        Rule.Outcome memory o = volumes[round].clear();
         (uint16 bidTick, uint32 bidFilled) = _last(o, true);
         (uint16 askTick, uint32 askFilled) = _last(o, false);
         vm.expectEmit(address(exchange));
@@ -43,10 +45,10 @@ contract Exchange_clear_Test is Rounds {
             uint64(o.units),
             bidTick,
             bidFilled,
-            uint32(bidsAt[bidTick]),
+            uint32(volumes[round].standing[true][bidTick]),
             askTick,
             askFilled,
-            uint32(asksAt[askTick])
+            uint32(volumes[round].standing[false][askTick])
         );
         exchange.clear(product, round);
         (bool cleared, uint16 priceTick, uint64 units) = exchange.clearingOf(product, round);
@@ -57,12 +59,12 @@ contract Exchange_clear_Test is Rounds {
 
     /// @dev The last tick of a side with a fill, and how much of it trades; 0 where nothing does.
     function _last(Rule.Outcome memory o, bool isBid) private pure returns (uint16 last, uint32 filled) {
-        for (uint16 i = 1; i <= 1023; ++i) {
-            uint16 tick = isBid ? 1024 - i : i;
-            uint256 standing = isBid ? o.bids[tick] : o.asks[tick];
+        for (uint256 i = 0; i < o.bids.length; ++i) {
+            uint256 j = isBid ? o.bids.length - 1 - i : i;
+            uint256 standing = isBid ? o.bids[j] : o.asks[j];
             if (standing == 0) continue;
-            uint256 fill = Rule.fill(o, isBid, tick, 0, standing);
-            if (fill != 0) (last, filled) = (tick, uint32(fill));
+            uint256 fill = Rule.fill(o, isBid, o.base + j, 0, standing);
+            if (fill != 0) (last, filled) = (uint16(o.base + j), uint32(fill));
         }
     }
 

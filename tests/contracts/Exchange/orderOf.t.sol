@@ -6,6 +6,8 @@ import {Kind, Order} from "../../../contracts/types/Order.sol";
 import {Rounds} from "./support/Rounds.sol";
 
 contract Exchange_orderOf_Test is Rounds {
+    /// forge-config: default.fuzz.runs = 16
+    /// forge-config: ci.fuzz.runs = 64
     /// @dev Every order as it was placed, and which are settled; across words of settled bits.
     function testFuzz_orderOf_readsEveryOrder(uint256 seed_, uint16 orders) public {
         seed(seed_);

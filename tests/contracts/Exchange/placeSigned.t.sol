@@ -117,7 +117,10 @@ contract Exchange_placeSigned_Batch_Test is Signing {
             (read[i], owner) = _any(flaw);
             if (flaw != 0) reasons[i] = _spoil(read[i], flaw);
             orders[i] = sign(flaw == 2 ? thief : owner, read[i]);
-            if (flaw == 0) _record(read[i], expected++);
+            if (flaw == 0) {
+                OrderTerms memory good = read[i];
+                recordAt(expected++, Kind(good.kind), good.owner, good.site, good.tick, good.units);
+            }
         }
         for (uint256 i = 0; i < orders.length; ++i) {
             if (reasons[i].length != 0) expectSkipped(read[i], i, reasons[i]);
@@ -128,15 +131,6 @@ contract Exchange_placeSigned_Batch_Test is Signing {
         clearRound();
         settleRandomly();
         assertAllSettled(0, 0);
-    }
-
-    function _record(OrderTerms memory order, uint32 slot) private {
-        Kind kind = Kind(order.kind);
-        uint256[] storage side = kind == Kind.BID ? bidsAt : asksAt;
-        placed.push(
-            Placed(kind, order.owner, order.site, order.tick, slot, uint64(side[order.tick]), order.units, false, 0)
-        );
-        side[order.tick] += order.units;
     }
 
     function _any(uint256 flaw) private returns (OrderTerms memory order, User memory owner) {

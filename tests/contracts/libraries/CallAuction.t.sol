@@ -10,6 +10,7 @@ import {Test} from "../support/Test.sol";
 abstract contract BookTest is Test {
     using CallAuction for CallAuction.RoundBook;
     using CallAuction for CallAuction.Clearing;
+    using Rule for Rule.Volumes;
 
     uint256 internal constant UNITS_MAX = type(uint32).max;
 
@@ -22,9 +23,7 @@ abstract contract BookTest is Test {
 
     CallAuction.RoundBook[] internal books;
     Placed[] internal placed;
-    /// @dev Units by tick; tick 0 is no tick, and stays empty.
-    uint256[] internal bidsAt = new uint256[](1024);
-    uint256[] internal asksAt = new uint256[](1024);
+    Rule.Volumes internal volumes;
     uint256 private _seed;
 
     function setUp() public virtual {
@@ -41,20 +40,19 @@ abstract contract BookTest is Test {
     }
 
     function place(bool isBid, uint256 tick, uint256 units) internal {
-        uint256 standing = isBid ? bidsAt[tick] : asksAt[tick];
+        uint256 standing = volumes.standing[isBid][tick];
         if (units > UNITS_MAX - standing) units = UNITS_MAX - standing;
         if (units == 0) return;
         (bool fits, uint256 prefix) = books[0].add(isBid, tick, units);
         assertTrue(fits, "fits");
         assertEq(prefix, standing, "prefix");
-        if (isBid) bidsAt[tick] += units;
-        else asksAt[tick] += units;
+        volumes.add(isBid, tick, units);
         placed.push(Placed(isBid, uint16(tick), uint64(prefix), uint64(units)));
     }
 
     /// @dev The whole clearing against the rule, with every order's fill.
     function assertRule() internal view {
-        Rule.Outcome memory expected = Rule.clear(0, bidsAt, asksAt);
+        Rule.Outcome memory expected = volumes.clear();
         CallAuction.Clearing memory c = books[0].clear();
         assertTrue(c.cleared, "cleared");
         assertEq(c.units, expected.units, "units");
@@ -90,8 +88,8 @@ contract CallAuction_add_Test is BookTest {
         }
         // Their words' other lanes with them.
         for (uint256 tick = base < 9 ? 1 : base - 8; tick <= base + 28 && tick <= 1023; ++tick) {
-            assertEq(books[0].volumeAt(true, tick), bidsAt[tick], "bids");
-            assertEq(books[0].volumeAt(false, tick), asksAt[tick], "asks");
+            assertEq(books[0].volumeAt(true, tick), volumes.standing[true][tick], "bids");
+            assertEq(books[0].volumeAt(false, tick), volumes.standing[false][tick], "asks");
         }
     }
 
@@ -117,6 +115,7 @@ contract CallAuction_add_Test is BookTest {
 
 contract CallAuction_clear_Test is BookTest {
     using CallAuction for CallAuction.RoundBook;
+    using Rule for Rule.Volumes;
 
     uint256 private constant CASES = 16;
 
@@ -254,7 +253,7 @@ contract CallAuction_clear_Test is BookTest {
             place(false, a, units);
             _placeOuter(wanted, nnb, nb, na, nna, more);
         }
-        assertEq(Rule.caseOf(Rule.clear(0, bidsAt, asksAt)), wanted, "case");
+        assertEq(Rule.caseOf(volumes.clear()), wanted, "case");
         assertRule();
     }
 
@@ -284,13 +283,13 @@ contract CallAuction_clear_Test is BookTest {
 
     /// @dev The lowest tick with asks, the highest with bids: what trades stands there alone so far.
     function minTick() private view returns (uint256 tick) {
-        for (tick = 1; asksAt[tick] == 0;) {
+        for (tick = 1; volumes.standing[false][tick] == 0;) {
             ++tick;
         }
     }
 
     function maxTick() private view returns (uint256 tick) {
-        for (tick = 1023; bidsAt[tick] == 0;) {
+        for (tick = 1023; volumes.standing[true][tick] == 0;) {
             --tick;
         }
     }
@@ -338,7 +337,7 @@ contract CallAuction_fillOf_Test is BookTest {
         for (uint256 i = 0; i <= orders; ++i) {
             place(isBid, tick, random(1, most));
         }
-        uint256 standing = isBid ? bidsAt[tick] : asksAt[tick];
+        uint256 standing = volumes.standing[isBid][tick];
         place(!isBid, tick, bound(other, 1, standing));
         assertRule();
         CallAuction.Clearing memory c = books[0].clear();

@@ -11,6 +11,8 @@ import {Rule} from "./Rule.sol";
 /// @notice Rounds of one product with a model beside them: who placed what, what the rule gives each order, and what
 /// everyone must own when all is settled, to the micro.
 abstract contract Rounds is Market {
+    using Rule for Rule.Volumes;
+
     uint256 internal constant UNITS_MAX = type(uint32).max;
     /// @dev More than any test can spend.
     uint256 internal constant RICHES = 1e24;
@@ -31,9 +33,7 @@ abstract contract Rounds is Market {
     uint256 internal product;
     uint64 internal round;
     Placed[] internal placed;
-    /// @dev Units by tick, offers among the asks.
-    uint256[] internal bidsAt = new uint256[](1024);
-    uint256[] internal asksAt = new uint256[](1024);
+    mapping(uint64 round => Rule.Volumes) internal volumes;
     /// @dev By the rule; 0 before a round is cleared, and where nothing traded.
     uint256 internal tradedUnits;
     uint256 internal tradedTick;
@@ -100,7 +100,6 @@ abstract contract Rounds is Market {
         round = exchange.currentRound();
         delete placed;
         (tradedUnits, tradedTick) = (0, 0);
-        (bidsAt, asksAt) = (new uint256[](1024), new uint256[](1024));
         openAccounts();
     }
 
@@ -135,10 +134,14 @@ abstract contract Rounds is Market {
     /* PLACE */
 
     function record(Kind kind, address owner, uint32 site, uint16 tick, uint64 units) internal {
-        uint256[] storage side = kind <= Kind.BID ? bidsAt : asksAt;
         (, uint32 count,,,) = exchange.bookOf(product);
-        placed.push(Placed(kind, owner, site, tick, count - 1, uint64(side[tick]), units, false, 0));
-        side[tick] += units;
+        recordAt(count - 1, kind, owner, site, tick, units);
+    }
+
+    function recordAt(uint32 slot, Kind kind, address owner, uint32 site, uint16 tick, uint64 units) internal {
+        uint64 standing = uint64(volumes[round].standing[kind == Kind.BID][tick]);
+        placed.push(Placed(kind, owner, site, tick, slot, standing, units, false, 0));
+        volumes[round].add(kind == Kind.BID, tick, units);
     }
 
     function placeBid(User memory owner, uint16 tick, uint64 units) internal {
@@ -187,7 +190,7 @@ abstract contract Rounds is Market {
         User memory owner = kind == Kind.OFFER ? provider : people[random(0, people.length - 1)];
         uint16 tick = uint16(random(low, high));
         uint32 site = kind == Kind.OFFER ? sites[random(0, sites.length - 1)] : 0;
-        uint256 room = UNITS_MAX - (kind == Kind.BID ? bidsAt : asksAt)[tick];
+        uint256 room = UNITS_MAX - volumes[round].standing[kind == Kind.BID][tick];
         if (kind == Kind.ASK && unitsOf(owner.addr) < room) room = unitsOf(owner.addr);
         if (kind == Kind.OFFER) {
             uint256 free = capacity.availableUnits(site, uint32(startOf(product) / 1 hours), HOURS);
@@ -233,7 +236,7 @@ abstract contract Rounds is Market {
     }
 
     function recordClearing() internal {
-        Rule.Outcome memory o = Rule.clear(0, bidsAt, asksAt);
+        Rule.Outcome memory o = volumes[round].clear();
         (tradedUnits, tradedTick) = (o.units, o.tick);
         for (uint256 i = 0; i < placed.length; ++i) {
             Placed storage p = placed[i];

@@ -25,6 +25,29 @@ library Rule {
         uint256 high;
     }
 
+    /// @notice The units of a round by tick and side, offers among the asks.
+    struct Volumes {
+        uint256 lowest;
+        uint256 highest;
+        mapping(bool isBid => mapping(uint256 tick => uint256)) standing;
+    }
+
+    function add(Volumes storage v, bool isBid, uint256 tick, uint256 units) internal {
+        if (v.lowest == 0 || tick < v.lowest) v.lowest = tick;
+        if (tick > v.highest) v.highest = tick;
+        v.standing[isBid][tick] += units;
+    }
+
+    /// @notice The outcome of a round: the rule over the ticks from the lowest order to the highest.
+    function clear(Volumes storage v) internal view returns (Outcome memory) {
+        uint256 n = v.lowest == 0 ? 0 : v.highest - v.lowest + 1;
+        (uint256[] memory bids, uint256[] memory asks) = (new uint256[](n), new uint256[](n));
+        for (uint256 i = 0; i < n; ++i) {
+            (bids[i], asks[i]) = (v.standing[true][v.lowest + i], v.standing[false][v.lowest + i]);
+        }
+        return clear(v.lowest, bids, asks);
+    }
+
     /// @notice The outcome of a round with these volumes at ticks `base`, `base + 1` …
     function clear(uint256 base, uint256[] memory bids, uint256[] memory asks)
         internal
