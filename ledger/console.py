@@ -16,6 +16,9 @@ from ledger.errors import InputError, LedgerError, Reverted
 from ledger.sender import WEI_PER_GWEI, Action, Costs, Outcome, Preview
 from ledger.units import format_usd
 
+# What numbers a thing is no amount: it has no thousands.
+_NUMBERED = {"block", "chain", "code", "lease", "round", "site", "slot", "tick"}
+
 WEI_PER_COIN = WEI_PER_GWEI * 10**9
 
 REFUSED, MISTAKEN, UNAVAILABLE = 1, 2, 3
@@ -34,22 +37,24 @@ class Console:
         if self._as_json:
             self.document([dict(zip(map(_key, header), row, strict=True)) for row in rows])
             return
-        table = Table(title=Text(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+        self._terminal.print(Text(title, style="bold"), soft_wrap=True)
+        table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for place, name in enumerate(header):
             numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
             table.add_column(name, justify="right" if numeric else "left", no_wrap=place == 0, overflow="fold")
         for row in rows:
-            table.add_row(*(Text(_shown(value)) for value in row))
-        self._terminal.print(table if rows else Text(f"{title}: nothing yet."))
+            table.add_row(*(Text(_shown(name, value)) for name, value in zip(header, row, strict=True)))
+        self._terminal.print(table if rows else Text("Nothing yet."))
 
     def record(self, title: str, facts: Mapping[str, Any]) -> None:
         """One thing's facts by name."""
         if self._as_json:
             self.document({_key(name): value for name, value in facts.items()})
             return
-        table = Table(title=Text(title), title_justify="left", title_style="bold", show_header=False, box=None)
+        self._terminal.print(Text(title, style="bold"), soft_wrap=True)
+        table = Table(show_header=False, box=None)
         for name, value in facts.items():
-            table.add_row(Text(name, style="dim"), Text(_shown(value)))
+            table.add_row(Text(name, style="dim"), Text(_shown(name, value)))
         self._terminal.print(table)
 
     def document(self, value: Any) -> None:
@@ -107,13 +112,13 @@ def _key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
 
 
-def _shown(value: Any) -> str:
+def _shown(name: str, value: Any) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, Enum):
         return value.name
     if isinstance(value, int):
-        return f"{value:,}"
+        return str(value) if name in _NUMBERED else f"{value:,}"
     if isinstance(value, bytes):
         return "0x" + value.hex()
     return "" if value is None else str(value)

@@ -8,6 +8,7 @@ from typing import Any
 
 from eth_abi.abi import decode
 from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from ledger.errors import LedgerError, NodeRefused, Reverted, refusal
@@ -80,7 +81,10 @@ class Reverts:
             decoded = decode(form.types, data[4:])
         except DecodingError:
             return _unknown(data)
-        values = dict(zip(form.names, decoded, strict=True))
+        values = {
+            name: to_checksum_address(value) if kind == "address" else value
+            for name, kind, value in zip(form.names, form.types, decoded, strict=True)
+        }
         return refusal(form.name, values, {name: show(form.name, name, value) for name, value in values.items()})
 
 

@@ -27,7 +27,12 @@ def test_table_is_for_people_too(capsys: pytest.CaptureFixture[str]) -> None:
     for text in ("Prices", "class", "AI_LARGE", "12,345", "0x0102"):
         assert text in shown
     Console(as_json=False).table(("class",), [], "Prices")
-    assert "Prices: nothing yet." in capsys.readouterr().out
+    assert "Nothing yet." in capsys.readouterr().out
+
+
+def test_numbers_of_things_have_no_thousands(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(as_json=False).record("Round", {"round": 29_922_816, "units": 29_922_816})
+    assert capsys.readouterr().out.split()[1:] == ["round", "29922816", "units", "29,922,816"]
 
 
 def test_text_of_strangers_is_shown_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:

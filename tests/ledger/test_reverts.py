@@ -17,7 +17,12 @@ ENTRIES = {
 }
 REVERTS = Reverts(artifact.abi for artifact in load_artifacts().values())
 NOBODYS = {"Error", "Panic", "Unknown"}
-SAMPLES = {"address": "0x" + "ab" * 20, "bytes32": b"\x01" * 32, "bytes4": b"\x02" * 4, "string": "text"}
+SAMPLES = {
+    "address": "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266",
+    "bytes32": b"\x01" * 32,
+    "bytes4": b"\x02" * 4,
+    "string": "text",
+}
 
 
 def data_of(name: str, **values: Any) -> bytes:
