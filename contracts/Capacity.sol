@@ -102,6 +102,8 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
         _requireProvider(site, msg.sender);
         require(units != 0, Capacity_ZeroUnits());
         ProductId id = ProductId.wrap(product);
+        (uint64 owed,) = delivery.obligationOf(product, site);
+        require(units <= owed, IDelivery.Delivery_InsufficientObligation(product, site, owed, units));
         _burn(msg.sender, product, units);
         _release(site, id, units);
         emit Retired(site, product, msg.sender, units);
@@ -207,8 +209,8 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
     function relax(uint32 site, uint256 product, uint64 units, uint8 tier) external {
         ProductId id = ProductId.wrap(product);
         standard.requireProduct(id);
-        require(units != 0, Capacity_ZeroUnits());
         _requireNotStarted(id);
+        require(units != 0, Capacity_ZeroUnits());
         require(tier > id.tierOf(), Capacity_NotRelaxed(id.tierOf(), tier));
         ProductId[] memory from = new ProductId[](1);
         ProductId[] memory into = new ProductId[](1);
@@ -227,8 +229,8 @@ contract Capacity is ICapacity, ERC1155Supply, AccessManaged {
     {
         standard.requireProduct(product);
         require(product.hoursOf() > 1, Capacity_NotAWindow(product.raw()));
-        require(units != 0, Capacity_ZeroUnits());
         _requireNotStarted(product);
+        require(units != 0, Capacity_ZeroUnits());
         window = new ProductId[](1);
         window[0] = product;
         parts = new ProductId[](product.hoursOf());

@@ -58,6 +58,7 @@ contract Treasury is ITreasury, ReentrancyGuardTransient {
     function withdraw(uint256 amount, address to) external nonReentrant {
         require(amount != 0, Treasury_ZeroAmount());
         require(to != address(0), Treasury_ZeroAddress());
+        require(to != address(this), Treasury_ToItself());
         Account account = _accounts[msg.sender];
         uint256 available = account.cash();
         require(available >= amount, Treasury_InsufficientCash(msg.sender, available, amount));

@@ -227,6 +227,7 @@ _REMEDIES: dict[str, str] = {
     # Treasury
     "Treasury_ZeroAmount": "Name an amount above zero.",
     "Treasury_ZeroAddress": "Name an account that the money should go to.",
+    "Treasury_ToItself": "Name an account of yours: what Treasury sends to itself is nobody's.",
     "Treasury_OnlyMarket": "Only the market's own contracts call this: use deposit and withdraw.",
     "Treasury_WrongAmountReceived": "The market needs a token that delivers whole amounts: no fees, no rebasing.",
     "Treasury_InsufficientCash": "Deposit or approve more: {needed} is needed, {cash} is in reach.",

@@ -137,7 +137,7 @@ interface ICapacity is IERC1155MetadataURI {
     /// Where an hour's units at this site already carry more bond, the caller adds the difference, so that nobody's
     /// claim is diluted. Requirements:
     /// - the window has more than one hour and has not begun; `units` is not zero
-    /// - the site owes that many, the caller holds them
+    /// - the caller holds them, the site owes that many
     /// - no offer of the site for any of the hours waits to be settled
     /// - the caller's cash and allowance cover what must be added
     function split(uint32 site, uint256 product, uint64 units) external;

@@ -14,6 +14,8 @@ interface ITreasury {
 
     error Treasury_ZeroAmount();
     error Treasury_ZeroAddress();
+    /// @notice Withdrawn to Treasury, the money would be nobody's.
+    error Treasury_ToItself();
     error Treasury_OnlyMarket(address caller);
     /// @notice The token delivered another amount than it was asked for: it takes a fee, or rebases.
     error Treasury_WrongAmountReceived(uint256 expected, uint256 received);
@@ -46,7 +48,7 @@ interface ITreasury {
     function depositWithPermit(uint256 amount, uint256 deadline, uint8 v, bytes32 r, bytes32 s) external;
 
     /// @notice Takes the caller's free cash out. Requirements:
-    /// - `amount` and `to` are not zero
+    /// - `amount` and `to` are not zero, `to` is not Treasury
     /// - the caller's free cash covers it
     /// @param amount In micro.
     function withdraw(uint256 amount, address to) external;

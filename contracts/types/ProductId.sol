@@ -70,19 +70,22 @@ function endOf(ProductId id) pure returns (uint256) {
     return (uint256(startHourOf(id)) + hoursOf(id)) * 1 hours;
 }
 
-/// @notice Whether the id could be one of a product: known tier and grade, 1 … 168 hours, an area where the tier has
-/// one, nothing in the upper bits. Whether its class and area exist is for the standard to say.
+/// @notice Whether the id could be one of a product: known tier and grade, 1 … 168 hours that end within 32 bits, an
+/// area where the tier has one, nothing in the upper bits. Whether its class and area exist is for the standard to say.
 function wellFormed(ProductId id) pure returns (bool) {
-    uint8 tier = tierOf(id);
-    uint8 grade = gradeOf(id);
-    uint16 count = hoursOf(id);
-    return ProductId.unwrap(id) >> 88 == 0 && tier >= METRO && tier <= WIDE && (tier == WIDE) == (areaOf(id) == 0)
-        && grade >= BASIC && grade <= PREMIUM && count >= 1 && count <= HOURS_MAX;
+    uint256 tier = tierOf(id);
+    uint256 count = hoursOf(id);
+    unchecked {
+        // A tier, grade or length of 0 wraps round to what is too large.
+        return ProductId.unwrap(id) >> 88 == 0 && tier - METRO <= WIDE - METRO && (tier == WIDE) == (areaOf(id) == 0)
+            && uint256(gradeOf(id)) - BASIC <= PREMIUM - BASIC && count - 1 < HOURS_MAX
+            && startHourOf(id) + count <= 1 << 32;
+    }
 }
 
 /// @notice The one-hour product that is the window's hour number `index`, counted from 0.
 function hourly(ProductId id, uint256 index) pure returns (ProductId) {
-    // index < 168 and startHour < 2^32: the sum leaves 32 bits only for windows that end after the year 491,000.
+    // index < hours, and a well-formed window ends within 32 bits.
     return ProductId.wrap((ProductId.unwrap(id) - hoursOf(id) + 1) + (index << 16));
 }
 

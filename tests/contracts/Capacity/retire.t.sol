@@ -176,4 +176,29 @@ contract Capacity_retire_Test is Sites {
         );
         _retire(thief.addr, site, tomorrow(), 0);
     }
+
+    /// @dev Units of a rival's site cannot take more out of one's own than it owes: the custom error, not a panic of the
+    /// calendar.
+    function testFuzz_retire_revertsWhen_siteOwesLess(uint64 owed, uint64 bought, uint64 units) public {
+        owed = uint64(bound(owed, 0, 100));
+        bought = uint64(bound(bought, 1, 100));
+        units = uint64(bound(units, owed + 1, owed + bought));
+        uint256 product = tomorrow();
+        if (owed != 0) mintAs(provider.addr, site, product, owed);
+        issueTo(provider.addr, rival.addr, rivalSite, product, bought);
+        vm.expectRevert(
+            abi.encodeWithSelector(IDelivery.Delivery_InsufficientObligation.selector, product, site, owed, units)
+        );
+        vm.prank(provider.addr);
+        capacity.retire(site, product, units);
+    }
+
+    /// @dev "… at most the site's obligation, and held": the obligation is looked at first.
+    function test_retire_revertsWith_theObligationBeforeTheBalance() public {
+        vm.expectRevert(
+            abi.encodeWithSelector(IDelivery.Delivery_InsufficientObligation.selector, tomorrow(), site, 0, 1)
+        );
+        vm.prank(provider.addr);
+        capacity.retire(site, tomorrow(), 1);
+    }
 }

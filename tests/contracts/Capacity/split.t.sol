@@ -267,4 +267,19 @@ contract Capacity_split_Test is Sites {
         assertEq(owedBy(site, hourOf(product, 1)), 0);
         assertCommitted(site, product, 10);
     }
+
+    /// @dev "more than one hour and has not begun; units is not zero": the clock is looked at first.
+    function test_split_revertsWith_theClockBeforeTheUnits() public {
+        uint256 started = productIn(HUB, EU_WEST, 2, 0, 2);
+        bytes memory expected =
+            abi.encodeWithSelector(ICapacity.Capacity_WindowStarted.selector, startOf(started), vm.getBlockTimestamp());
+        vm.startPrank(thief.addr);
+        vm.expectRevert(expected);
+        capacity.split(site, started, 0);
+        vm.expectRevert(expected);
+        capacity.merge(site, started, 0);
+        vm.expectRevert(expected);
+        capacity.relax(site, started, 0, WIDE);
+        vm.stopPrank();
+    }
 }

@@ -149,9 +149,9 @@ contract Delivery_resolve_Test is Leases {
 
         goTo(deadline_s + 1);
         uint256 toProvider = earned(bond, grade, units, reportedMilli) / 2;
+        expectEnd(lease, IDelivery.Reason.UNRULED, reportedMilli, toProvider, bond - toProvider);
         vm.expectEmit(address(delivery));
         emit IDelivery.DepositReturned(lease, buyer.addr, deposit(bond));
-        expectEnd(lease, IDelivery.Reason.UNRULED, reportedMilli, toProvider, bond - toProvider);
         _resolve(lease);
         assertEq(cashOf(provider), provided + toProvider);
         // The deposit went and came back.

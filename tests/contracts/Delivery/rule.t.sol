@@ -35,9 +35,9 @@ contract Delivery_rule_Test is Leases {
 
         vm.expectEmit(address(delivery));
         emit IDelivery.Ruled(lease, ruledMilli, REASON_URI, REASONS);
+        expectEnd(lease, IDelivery.Reason.RULED, ruledMilli, toProvider, bond - toProvider);
         vm.expectEmit(address(delivery));
         emit IDelivery.DepositReturned(lease, right, deposit(bond));
-        expectEnd(lease, IDelivery.Reason.RULED, ruledMilli, toProvider, bond - toProvider);
         vm.expectEmit(address(delivery));
         emit IDelivery.RecordUpdated(site, delivered, failed);
         ruleAs(arbiter, lease, ruledMilli);

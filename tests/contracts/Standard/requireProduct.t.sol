@@ -28,6 +28,7 @@ contract Standard_requireProduct_Test is Market {
         uint16 area = tier == WIDE ? 0 : tier == METRO ? FRANKFURT + place % 2 : place % 2 == 0 ? EU_WEST : US_EAST;
         grade = uint8(bound(grade, 1, 3));
         count = uint16(bound(count, 1, 168));
+        startHour = uint32(bound(startHour, 0, 2 ** 32 - count));
         (uint32 tickSize, uint32 minUnits, uint64 bondPrice) =
             standard.requireProduct(_product(AI_LARGE, tier, area, grade, startHour, count));
         assertEq(tickSize, TICK_SIZE);

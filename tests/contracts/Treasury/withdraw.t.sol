@@ -208,4 +208,12 @@ contract Treasury_withdraw_Test is Accounts {
             abi.encodeWithSelector(ITreasury.Treasury_InsufficientCash.selector, address(puppet), cost - 1, cost);
         assertTrue(puppet.wasRefused(0, refused));
     }
+
+    /// @dev It would be a gift to nobody.
+    function testFuzz_withdraw_revertsWhen_payeeIsTreasury(uint256 amount) public {
+        amount = bound(amount, 1, treasury.cashOf(buyer.addr));
+        vm.expectRevert(abi.encodeWithSelector(ITreasury.Treasury_ToItself.selector));
+        vm.prank(buyer.addr);
+        treasury.withdraw(amount, address(treasury));
+    }
 }

@@ -62,7 +62,8 @@ contract ProductId_Test is Test {
         if (f.area % 2 == 0) f.area = 0;
         uint256 garbage = upper % 4 == 0 ? uint256(upper) << 88 : 0;
         bool place = (f.tier == 3 && f.area == 0) || ((f.tier == 1 || f.tier == 2) && f.area != 0);
-        bool expected = garbage == 0 && place && f.grade >= 1 && f.grade <= 3 && f.count >= 1 && f.count <= 168;
+        bool expected = garbage == 0 && place && f.grade >= 1 && f.grade <= 3 && f.count >= 1 && f.count <= 168
+            && uint256(f.startHour) + f.count <= 2 ** 32;
         assertEq(ProductId.wrap(_pack(f).raw() | garbage).wellFormed(), expected);
     }
 
@@ -71,11 +72,22 @@ contract ProductId_Test is Test {
         f.area = f.tier == WIDE ? 0 : uint16(bound(f.area, 1, type(uint16).max));
         f.grade = uint8(bound(f.grade, 1, PREMIUM));
         f.count = uint16(bound(f.count, 1, HOURS_MAX));
+        f.startHour = uint32(bound(f.startHour, 0, 2 ** 32 - f.count));
         assertTrue(_pack(f).wellFormed());
+        f.startHour = uint32(2 ** 32 - f.count);
+        assertTrue(_pack(f).wellFormed());
+    }
+
+    function testFuzz_wellFormed_isFalseWhen_theWindowEndsBeyond32Bits(Fields memory f) public pure {
+        (f.tier, f.area, f.grade) = (HUB, 7, 1);
+        f.count = uint16(bound(f.count, 2, HOURS_MAX));
+        f.startHour = uint32(bound(f.startHour, 2 ** 32 - f.count + 1, type(uint32).max));
+        assertFalse(_pack(f).wellFormed());
     }
 
     function testFuzz_wellFormed_isFalseFor_anyUpperBit(Fields memory f, uint8 bit) public pure {
         (f.tier, f.area, f.grade, f.count) = (HUB, 7, 1, 24);
+        f.startHour /= 2;
         assertTrue(_pack(f).wellFormed());
         bit = uint8(bound(bit, 88, 255));
         assertFalse(ProductId.wrap(_pack(f).raw() | (1 << bit)).wellFormed());
@@ -148,7 +160,6 @@ contract ProductId_Test is Test {
     function check_hourly_keepsTheRest(uint256 word, uint256 index) public pure {
         ProductId id = ProductId.wrap(word);
         vm.assume(id.wellFormed() && index < id.hoursOf());
-        vm.assume(id.startHourOf() + index <= type(uint32).max);
         ProductId part = id.hourly(index);
         assert(part.wellFormed() && part.hoursOf() == 1 && part.startHourOf() == id.startHourOf() + index);
         assert(part.raw() >> 48 == id.raw() >> 48);

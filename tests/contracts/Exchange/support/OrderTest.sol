@@ -101,7 +101,7 @@ abstract contract OrderTest is Rounds {
     }
 
     function testFuzz_place_revertsWhen_deliveryIsTooManyRoundsAway(uint32 hour) public {
-        uint256 far = startingAt(bound(hour, thisHour() + HOURS_AHEAD_MAX, type(uint32).max));
+        uint256 far = startingAt(bound(hour, thisHour() + HOURS_AHEAD_MAX, type(uint32).max - 200));
         uint256 roundsAway = startOf(far) / ROUND - vm.getBlockTimestamp() / ROUND;
         expectRefusal(
             abi.encodeWithSelector(IExchange.Exchange_TradingNotOpen.selector, far, roundsAway, ROUNDS_MAX - 1)
@@ -169,10 +169,10 @@ abstract contract OrderTest is Rounds {
         }
         expectRefusal(abi.encodeWithSelector(IStandard.Standard_MalformedProduct.selector, malformed));
         placePoor(malformed, 0, 0);
-        uint256 unknown = productOf(9, 2, EU_WEST, 2, type(uint32).max, HOURS);
+        uint256 unknown = productOf(9, 2, EU_WEST, 2, type(uint32).max - 200, HOURS);
         expectRefusal(abi.encodeWithSelector(IStandard.Standard_UnknownClass.selector, 9));
         placePoor(unknown, 0, 0);
-        uint256 far = startingAt(type(uint32).max);
+        uint256 far = startingAt(type(uint32).max - 200);
         uint256 roundsAway = startOf(far) / ROUND - vm.getBlockTimestamp() / ROUND;
         expectRefusal(
             abi.encodeWithSelector(IExchange.Exchange_TradingNotOpen.selector, far, roundsAway, ROUNDS_MAX - 1)
