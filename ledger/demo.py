@@ -1,22 +1,23 @@
 """The demo: a market day on a local chain, watched while it runs, shown when it is over."""
 
+import json
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import click
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ledger.board import show_day
+from ledger.board import accounts_table, day_record, show_day
 from ledger.chain import Chain, connect, in_process_chain
-from ledger.day import Day, Watch, accounts_needed, start_s
+from ledger.day import Day
 from ledger.errors import InputError, LedgerError
-from ledger.node import local_node
+from ledger.node import DEVELOPMENT_MNEMONIC, local_node
 from ledger.scenario import FULL, SMALL, Plan, plan_day
+from ledger.stage import Watch, accounts_needed, start_s
 
 CHAINS = ("anvil", "tester")
 ROOT = Path(__file__).resolve().parent.parent
@@ -29,29 +30,14 @@ START_HOUR = 20_474 * 24
 BLOCK_GAS = 10**10
 
 
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """What to run: on which of CHAINS, on the data in which folder (None: the package's own), how much, which seed."""
-
-    chain: str = "anvil"
-    data: Path | None = None
-    small: bool = False
-    seed: int = 1
-
-    @property
-    def plan(self) -> Plan:
-        """Raises BadData."""
-        return plan_day(START_HOUR, self.data, SMALL if self.small else FULL, self.seed)
-
-
 @contextmanager
-def played(wanted: Wanted, terminal: Terminal) -> Iterator[tuple[Day, str]]:
-    """A day that was played, on a chain that lives until the context ends; and the chain's JSON-RPC address, empty for
-    one in this process. Raises InputError where the chain cannot be had."""
-    plan = wanted.plan
-    with chain_of(wanted.chain, plan) as (chain, url), watched(terminal) as watch:
-        day = Day(chain, plan, watch)
-        day.run()
+def played(plan: Plan, kind: str, terminal: Terminal) -> Iterator[tuple[Day, str]]:
+    """A plan's day, played on a chain (one of CHAINS) that lives until the context ends; and the chain's JSON-RPC
+    address, empty for one in this process. Raises InputError where the chain cannot be had."""
+    with chain_of(kind, plan) as (chain, url):
+        with watched(terminal) as watch:
+            day = Day(chain, plan, watch)
+            day.run()
         yield day, url
 
 
@@ -97,20 +83,51 @@ def watched(terminal: Terminal) -> Iterator[Watch]:
 )
 @click.option("--seed", default=1, show_default=True, help="Of the bids' limits: the same seed, the same day.")
 @click.option("--json", "as_json", is_flag=True, help="The day's result as one JSON document.")
-def main(chain: str, small: bool, data: Path | None, seed: int, as_json: bool) -> None:
+@click.option("--stay", is_flag=True, hidden=True)
+def main(chain: str, small: bool, data: Path | None, seed: int, as_json: bool, stay: bool) -> None:
     """Plays one market day: real providers' list prices against the jobs of a real cluster."""
     started = time.monotonic()
+    # With --json, only the document goes to standard output.
     terminal = Terminal(highlight=False, stderr=as_json)
     if data is None and (ROOT / DATA_BESIDE).is_dir():
         data = (ROOT / DATA_BESIDE).resolve()
-    wanted = Wanted(chain, data, small, seed)
     try:
-        with played(wanted, terminal) as (day, url):
-            show_day(day, terminal)
-            terminal.print(f"{time.monotonic() - started:.0f} s on {url or 'a chain in this process'}")
+        plan = plan_day(START_HOUR, data, SMALL if small else FULL, seed)
+        with played(plan, chain, terminal) as (day, url):
+            if as_json:
+                click.echo(json.dumps(day_record(day), indent=1))
+            else:
+                show_day(day, terminal)
+            terminal.print(f"Took {time.monotonic() - started:.0f} s on {url or 'a chain in this process'}.")
+            if stay:
+                _stay(day, url, terminal)
+            failed = bool(day.diary.findings)
     except LedgerError as error:
-        terminal.print(f"[bold red]{error.problem}[/] {error.remedy}")
-        sys.exit(1)
+        terminal.print(f"[bold red]{error.problem}[/]\n{error.remedy}")
+        sys.exit(2)
+    sys.exit(1 if failed else 0)
+
+
+def _stay(day: Day, url: str, terminal: Terminal) -> None:
+    """Leaves the market running until Ctrl-C, with what it takes to use it printed."""
+    folder = ROOT / "run"
+    day.market.deployment.write(folder / "deployment.json")
+    phrase = folder / "mnemonic"
+    phrase.touch(mode=0o600)
+    phrase.write_text(DEVELOPMENT_MNEMONIC + "\n", encoding="utf-8")
+    terminal.print("\n[bold]The market stays open until Ctrl-C.[/] Its JSON-RPC address, and how to reach it:\n")
+    buyer = list(day.people).index(day.plan.buyers[0])
+    variables = {"RPC_URL": url, "MNEMONIC_FILE": "run/mnemonic", "ACCOUNT": str(buyer)}
+    for name, value in variables.items():
+        terminal.print(f"  export COMPUTE_LEDGER_{name}={value}", soft_wrap=True)
+    terminal.print("  .venv/bin/compute-ledger --help\n")
+    terminal.print(accounts_table(day))
+    terminal.print("Everybody knows these keys: use them nowhere else.")
+    try:
+        while True:
+            time.sleep(1)
+    except KeyboardInterrupt:
+        terminal.print("Closed.")
 
 
 if __name__ == "__main__":

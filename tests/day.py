@@ -1,10 +1,13 @@
-"""A market day small enough to play in this process within seconds."""
+"""A market day small enough to play within seconds."""
 
+import atexit
 from functools import cache
 
-from ledger.chain import in_process_chain
-from ledger.day import Day, accounts_needed, start_s
-from ledger.demo import BLOCK_GAS, START_HOUR
+from rich.console import Console as Terminal
+
+from ledger.abi import Event
+from ledger.day import Day
+from ledger.demo import START_HOUR, played
 from ledger.scenario import Plan, Size, plan_day
 
 TINY = Size(hubs=1, sites=8, bids_per_round=14, single_hours=1)
@@ -17,8 +20,14 @@ def tiny_plan() -> Plan:
 
 @cache
 def tiny_day() -> Day:
-    """A whole day, played once a process: look at it, change nothing."""
-    plan = tiny_plan()
-    day = Day(in_process_chain(start_s(plan), accounts_needed(plan), BLOCK_GAS), plan)
-    day.run()
+    """A whole day, played once a process, on a node that ends with it: look at it, change nothing."""
+    playing = played(tiny_plan(), "anvil", Terminal(quiet=True))
+    day, _ = playing.__enter__()
+    atexit.register(playing.__exit__, None, None, None)
     return day
+
+
+@cache
+def tiny_history() -> tuple[Event, ...]:
+    """All that the market said on that day."""
+    return tuple(tiny_day().market.history())

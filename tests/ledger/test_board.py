@@ -9,9 +9,7 @@ from ledger.board import dollars, show_day
 from tests.day import tiny_day
 
 
-@pytest.mark.parametrize(
-    ("amount_micro", "text"), [(2_104_000, "2.10"), (-2_105_000, "-2.11"), (10**9, "1,000.00")]
-)
+@pytest.mark.parametrize(("amount_micro", "text"), [(2_104_000, "2.10"), (-2_105_000, "-2.11"), (10**9, "1,000.00")])
 def test_dollars_rounds_to_the_nearest(amount_micro: int, text: str) -> None:
     assert dollars(amount_micro) == text
 

@@ -1,0 +1,53 @@
+"""The books beside the chain: equal after a true replay; where a page is changed, the check of that page says so."""
+
+from collections.abc import Callable
+from copy import deepcopy
+
+import pytest
+
+from ledger.books import differences
+from ledger.checks import CHECKS, check_market, reads_of
+from ledger.day import Day
+from ledger.replay import Replay
+from tests.day import tiny_day
+
+
+def some(day: Day) -> int:
+    return next(iter(day.replay.first_rounds))
+
+
+SPOILT: dict[int, Callable[[Replay, int], None]] = {
+    1: lambda books, _: books.cash.update({next(iter(books.cash)): 1}),
+    2: lambda books, product: books.outstanding.update({product: 1}),
+    3: lambda books, product: books.spent.update({(product, 1): 1}),
+    5: lambda books, product: books.escrow.update({product: 1}),
+    6: lambda books, product: books.rounds.__setitem__(
+        (product, 1), next(book for book in books.rounds.values() if book.clearing and book.clearing.units)
+    ),
+    8: lambda books, product: setattr(books.owed[product, 1], "bond_micro", 1),
+    11: lambda books, product: books.in_escrow.update({product: 1}),
+    15: lambda books, _: setattr(books.sites[1], "failed", books.sites[1].failed + 1),
+    16: lambda books, _: books.units.update({next(iter(books.units)): 1}),
+}
+
+
+def test_check_market_finds_nothing_after_a_true_replay() -> None:
+    day = tiny_day()
+    checks = check_market(day.market, day.replay)
+    assert differences(checks) == []
+    assert [check.number for check in checks] == [number for number, _, _ in CHECKS]
+    assert reads_of(checks) > 100
+
+
+@pytest.mark.parametrize("number", SPOILT)
+def test_check_market_says_which_page_differs(number: int) -> None:
+    day = tiny_day()
+    books = deepcopy(day.replay)
+    SPOILT[number](books, some(day))
+    assert number in {finding.number for finding in differences(check_market(day.market, books))}
+
+
+def test_every_check_that_reads_is_spoilt_here() -> None:
+    day = tiny_day()
+    reading = {check.number for check in check_market(day.market, day.replay) if check.compared}
+    assert reading == set(SPOILT)
