@@ -280,13 +280,15 @@ contract Exchange_settle_Recipients_Test is Rounds {
         assertEq(first, settled);
     }
 
-    /// @dev With ever more gas a settlement fails, then asks for its due, then settles.
+    /// @dev The hungriest owner that is still served, and ever more gas: a settlement fails, then asks for its due, then
+    /// serves it.
     function test_settle_revertsWhen_gasIsTooLow() public {
         _trade();
+        _wallet.setBurnt(_mostBurnt());
         uint256 needed = uint256(200_000) * 64 / 63 + 50_000;
         uint256 refused = 0;
         bool settled = false;
-        for (uint256 gas_ = 200_000; !settled; gas_ += 4000) {
+        for (uint256 gas_ = 200_000; !settled; gas_ += 1000) {
             try exchange.settle{gas: gas_}(product, round, _one(1)) {
                 settled = true;
             } catch (bytes memory reason) {
@@ -300,6 +302,18 @@ contract Exchange_settle_Recipients_Test is Rounds {
         }
         assertGt(refused, 0);
         assertEq(_held(), 0);
+    }
+
+    /// @dev What the wallet can burn and still take its units, with all the gas there is.
+    function _mostBurnt() private returns (uint64 burnt) {
+        uint256 state = vm.snapshotState();
+        for (burnt = 200_000; unitsOf(address(_wallet)) == 0; burnt -= 500) {
+            vm.revertToState(state);
+            state = vm.snapshotState();
+            _wallet.setBurnt(burnt - 500);
+            exchange.settle(product, round, _one(1));
+        }
+        vm.revertToState(state);
     }
 
     function valuesOf(bytes calldata reason) external pure returns (uint256, uint256) {
