@@ -57,9 +57,7 @@ contract Delivery_report_Test is Leases {
         goTo(startOf(product));
         vm.expectRevert(abi.encodeWithSelector(IDelivery.Delivery_AboveLease.selector, deliveredMilli, units * 1000));
         reportAs(provider.addr, lease, deliveredMilli);
-        vm.expectRevert(
-            abi.encodeWithSelector(IDelivery.Delivery_AboveLease.selector, units * 1000 + 1, units * 1000)
-        );
+        vm.expectRevert(abi.encodeWithSelector(IDelivery.Delivery_AboveLease.selector, units * 1000 + 1, units * 1000));
         reportAs(provider.addr, lease, units * 1000 + 1);
         reportAs(provider.addr, lease, units * 1000);
     }
