@@ -58,7 +58,7 @@ class Size:
 
 
 FULL = Size(hubs=2, sites=70, bids_per_round=500, single_hours=2)
-SMALL = Size(hubs=1, sites=14, bids_per_round=60, single_hours=1)
+SMALL = Size(hubs=1, sites=14, bids_per_round=40, single_hours=1)
 
 
 @dataclass(frozen=True, slots=True)
