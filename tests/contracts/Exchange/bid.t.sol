@@ -44,6 +44,15 @@ contract Exchange_bid_Test is OrderTest {
         assertEq(dollar.balanceOf(address(treasury)), held, "no money moved");
     }
 
+    function testFuzz_bid_costsItsPriceForEveryHour(uint16 length, uint8 tier) public {
+        length = uint16(bound(length, 1, 168));
+        tier = uint8(bound(tier, 1, 3));
+        uint16 area = [FRANKFURT, EU_WEST, 0][tier - 1];
+        uint256 window = productOf(AI_LARGE, tier, area, 2, thisHour() + 24, length);
+        bidAs(people[0].addr, window, TICK, 100);
+        assertEq(escrowOf(window), 100 * uint256(length) * priceOf(TICK) / HOURS);
+    }
+
     /// @dev Cash first, then the allowance, to the micro; one micro less and it is refused.
     function testFuzz_bid_pullsFromTheAllowanceWhatCashDoesNotCover(uint64 units, uint256 cash, uint256 missing)
         public
