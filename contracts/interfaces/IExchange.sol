@@ -105,15 +105,15 @@ interface IExchange {
     function ask(uint256 product, uint16 tick, uint64 units) external returns (uint32 index);
 
     /// @notice Offers units that a site issues when they are sold: its hours are reserved and the margin is escrowed.
-    /// Requirements: those of {bid}; the caller is the site's provider; those of {ICapacity.mint} up to the hours; those
-    /// of {IDelivery.reserveOffer}.
+    /// Requirements: those of {bid} up to the tick's volume; those of {ICapacity.mint} up to the hours; those of
+    /// {IDelivery.reserveOffer}.
     function offer(uint32 site, uint256 product, uint16 tick, uint64 units) external returns (uint32 index);
 
     /// @notice Places orders that their owners signed. An order that cannot be placed is passed over, whole, with an
-    /// event that says why, and spoils no other.
+    /// event that says why, and spoils no other. Requirements: new orders are not paused.
     /// @param orders See {SignedOrder}; at most as many as fit the transaction's gas.
-    /// @param freeSlots Slots of settled orders to use, one after the other; those that are not free are passed over, and
-    /// an order that finds none is appended. All orders of the call share them: best one product a call.
+    /// @param freeSlots Slots of settled orders to use, one an order; an order whose slot is not free is appended, and one
+    /// that was passed over leaves its slot to the next. All orders of the call share them: best one product a call.
     function placeSigned(SignedOrder[] calldata orders, uint32[] calldata freeSlots) external;
 
     /// @notice {placeSigned} for one order, by Exchange itself. Requirements:
@@ -121,7 +121,7 @@ interface IExchange {
     /// - the round is the current one
     /// - the owner signed it: by ECDSA, or by ERC-1271
     /// - its kind is BID (1), ASK (2) or OFFER (3)
-    /// - those of {bid}; its epoch and index are free; for {ask} the units are held, for {offer} those of {offer}
+    /// - those of {bid} but for the pause; its epoch and index are free; for {ask} the units are held, for {offer} those of {offer}
     /// @param order Its signature is 65 bytes r, s, v; or 64 by EIP-2098; or what an ERC-1271 owner wants.
     /// @param freeSlot The slot to use if it is free; else the order is appended.
     /// @return index The order's slot.
