@@ -28,7 +28,7 @@ from ledger import datasets
 from ledger.areas import Areas, load_areas
 from ledger.datasets import Job
 from ledger.errors import BadData, InputError, UnknownName
-from ledger.prices import tick_at_or_above, tick_at_or_below
+from ledger.prices import TICK_MIN, price_micro, tick_at_or_above, tick_at_or_below
 from ledger.product import ComputeClass, Grade, Product, Tier
 from ledger.standard import CLASSES, Standard, load_standard
 from ledger.units import HOURS_PER_DAY, MILLI_PER_UNIT, SECONDS_PER_HOUR, whole_units
@@ -340,6 +340,8 @@ def _bid(plan: Plan, standard: Standard, job: Job, random: Random) -> PlannedBid
     window_s = product.hours * SECONDS_PER_HOUR
     needed = -(-job.gpus * gpu_milli * min(job.duration_s, window_s) // (window_s * MILLI_PER_UNIT))
     limit_micro = median_low(plan.list_prices_micro(product)) * random.randint(*_LIMIT_PERCENT) // 100
+    # Where even the list price is next to nothing, the lowest tick is the least that can be bid.
+    limit_micro = max(limit_micro, price_micro(TICK_MIN, terms.tick_size_micro))
     return PlannedBid(
         buyer=f"philly-{job.cluster}",
         product=product,
