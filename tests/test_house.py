@@ -157,7 +157,7 @@ GOOD = {
     "ledger/data/prices.csv": "",
     "NOTICE": "ledger/data/prices.csv: MIT",
     "requirements/a.lock": "left-pad==1.0 ; sys_platform == 'x' \\\n    --hash=sha256:0\n",
-    "scripts/run": "#!/usr/bin/env bash\ncd ../shared/data # https://example.org/work/x",
+    "scripts/run": "#!/usr/bin/env bash\ncd ../shared/data # https://example.org/docs/x",
 }
 
 
