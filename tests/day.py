@@ -6,9 +6,9 @@ from functools import cache
 from rich.console import Console as Terminal
 
 from ledger.abi import Event
-from ledger.day import Day
-from ledger.demo import START_HOUR, played
-from ledger.scenario import Plan, Size, plan_day
+from ledger.demo.day import Day
+from ledger.demo.main import START_HOUR, played
+from ledger.demo.scenario import Plan, Size, plan_day
 
 TINY = Size(hubs=1, sites=8, bids_per_round=14, single_hours=1)
 

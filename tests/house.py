@@ -15,7 +15,7 @@ Sources = Mapping[str, str]
 LINES_MAX = 400
 
 # STYLE 11: a module imports only from lower layers. `errors` lies under `units`, which raises them too. Whoever adds a
-# module gives it the lowest layer that fits.
+# module gives it the lowest layer that fits; one inside a package is named with it.
 LAYERS = {
     name: layer
     for layer, names in enumerate(
@@ -23,15 +23,15 @@ LAYERS = {
             "errors",
             "units",
             "product prices settings model datasets abi eip712",
-            "standard auction artifacts keys areas reverts node clock rpc books",
-            "store chain scenario",
-            "sender index orders permits view",
-            "market delivery deployment console audit dispatch replay",
-            "keeper agent session checks stage",
-            "verbs trading",
-            "cli day",
-            "board",
-            "demo",
+            "standard auction artifacts keys areas reverts node clock rpc audit.books",
+            "chain demo.scenario",
+            "sender orders permits view",
+            "market delivery deployment cli.console audit.replay",
+            "cli.session audit.checks demo.stage",
+            "cli.verbs demo.trading",
+            "cli.main demo.day",
+            "demo.board",
+            "demo.main",
         ),
         start=-1,
     )
@@ -42,10 +42,10 @@ LAYERS = {
 CONFINED = {
     "web3": {"ledger/chain.py", "ledger/sender.py"},
     "eth_account": {"ledger/keys.py", "ledger/orders.py"},
-    "sqlalchemy": {"ledger/store.py"},
+    "sqlalchemy": {"ledger/store/"},
     "fastapi": {"api/"},
 }
-ENVIRONMENT = {"ledger/cli.py", "api/app.py"}
+ENVIRONMENT = {"ledger/cli/main.py", "api/app.py"}
 
 # Written in two parts, so that this file does not break its own rules.
 UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
@@ -87,18 +87,23 @@ def layers(sources: Sources) -> list[str]:
     """STYLE 11: each module of ledger has a layer and imports only from lower ones."""
     findings = []
     for path, tree in python_files(sources, "ledger/"):
-        module = PurePosixPath(path).stem
-        if module == "__init__":
+        module = path.removeprefix("ledger/").removesuffix(".py").replace("/", ".")
+        if module.rpartition(".")[2] == "__init__":
             continue
         if module not in LAYERS:
             findings.append(f"{path}: has no layer in tests/house.py")
             continue
         for line, name in imports(tree):
-            package, _, rest = name.partition(".")
-            imported = rest.partition(".")[0]
-            if package == "ledger" and LAYERS.get(imported, len(LAYERS)) >= LAYERS[module]:
+            if name.partition(".")[0] == "ledger" and layer_of(name) >= LAYERS[module]:
                 findings.append(f"{path}:{line}: layer {LAYERS[module]} imports {name}, which is not lower")
     return findings
+
+
+def layer_of(name: str) -> int:
+    """The layer of what `ledger.a.b.name` stands in: of the module a.b, or a; above all where there is none."""
+    _, first, second, *_ = [*name.split("."), "", ""]
+    within = f"{first}.{second}"
+    return LAYERS.get(within, LAYERS.get(first, len(LAYERS)))
 
 
 def confinement(sources: Sources) -> list[str]:
@@ -168,14 +173,16 @@ def exports(sources: Sources) -> list[str]:
 
 
 def python_mirror(sources: Sources) -> list[str]:
-    """STYLE 18: ledger/name.py and tests/ledger/test_name.py come in pairs; so in api."""
+    """STYLE 18: ledger/name.py and tests/ledger/test_name.py come in pairs; so in api, and inside packages."""
     findings = []
     for package in ("ledger", "api"):
-        modules = {m[1] for path in sources if (m := re.fullmatch(rf"{package}/(\w+)\.py", path))} - {"__init__"}
-        tested = {m[1] for path in sources if (m := re.fullmatch(rf"tests/{package}/test_(\w+)\.py", path))}
-        findings += [f"{package}/{name}.py: no tests/{package}/test_{name}.py" for name in sorted(modules - tested)]
+        modules = {m[1] for path in sources if (m := re.fullmatch(rf"{package}/(.+)\.py", path))}
+        modules = {name for name in modules if not name.endswith("__init__")}
+        tests = (re.fullmatch(rf"tests/{package}/((?:.+/)?)test_(\w+)\.py", path) for path in sources)
+        tested = {m[1] + m[2] for m in tests if m}
+        findings += [f"{package}/{name}.py: no test of it in tests/{package}" for name in sorted(modules - tested)]
         orphans = tested - modules - {"init"}
-        findings += [f"tests/{package}/test_{name}.py: no {package}/{name}.py" for name in sorted(orphans)]
+        findings += [f"tests/{package}: a test of {name}, and no {package}/{name}.py" for name in sorted(orphans)]
     return findings
 
 
@@ -227,8 +234,9 @@ def invariants(sources: Sources) -> list[str]:
         findings.append("tests/INVARIANTS.md: ids are not INV-1, INV-2 … once each")
     forge = [text for path, text in sources.items() if re.match(r"tests/contracts/.*\.sol$", path)]
     places = {"Solidity invariant": set().union(*map(solidity_invariants, forge))}
-    if "ledger/audit.py" in sources:
-        places["check in ledger/audit.py"] = set(re.findall(r"INV-\d+", sources["ledger/audit.py"]))
+    if "ledger/audit/run.py" in sources:
+        audit = "\n".join(text for path, text in sources.items() if path.startswith("ledger/audit/"))
+        places["check in ledger/audit"] = set(re.findall(r"INV-\d+", audit))
     for place, found in places.items():
         findings += [f"{name}: in no {place}" for name in sorted(set(listed) - found)]
         findings += [f"{name}: in a {place}, not in tests/INVARIANTS.md" for name in sorted(found - set(listed))]

@@ -23,7 +23,7 @@ SIDES = (("BID",), ("ASK", "OFFER"))
 
 def demo(*options: str) -> subprocess.CompletedProcess[str]:
     # The package's own cut, so that every machine plays the same day.
-    command = [sys.executable, "-m", "ledger.demo", "--data", str(ROOT / "ledger" / "data"), *options]
+    command = [sys.executable, "-m", "ledger.demo.main", "--data", str(ROOT / "ledger" / "data"), *options]
     return subprocess.run(
         command, capture_output=True, text=True, timeout=PATIENCE_S, check=False, cwd=ROOT, env=environment()
     )
@@ -90,7 +90,7 @@ def test_demo_prints_plain_tables_where_nobody_watches() -> None:
 
 def test_demo_says_what_is_wrong_with_its_data(tmp_path: Path) -> None:
     ran = subprocess.run(
-        [sys.executable, "-m", "ledger.demo", "--data", str(tmp_path)],
+        [sys.executable, "-m", "ledger.demo.main", "--data", str(tmp_path)],
         capture_output=True,
         text=True,
         timeout=PATIENCE_S,
@@ -103,7 +103,7 @@ def test_demo_says_what_is_wrong_with_its_data(tmp_path: Path) -> None:
 
 @pytest.fixture
 def staying() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "ledger.demo", "--small", "--stay"]
+    command = [sys.executable, "-m", "ledger.demo.main", "--small", "--stay"]
     unbuffered = environment() | {"PYTHONUNBUFFERED": "1"}
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=ROOT, env=unbuffered) as process:
         yield process

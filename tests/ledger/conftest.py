@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from ledger import DEVELOPMENT_MNEMONIC, Signer
-from ledger.cli import main
+from ledger.cli.main import main
 from tests.world import ADMIN, BUYER, PROVIDER, SELLER, STRANGER, World, world_on
 
 

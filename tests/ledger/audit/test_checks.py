@@ -5,10 +5,10 @@ from copy import deepcopy
 
 import pytest
 
-from ledger.books import differences
-from ledger.checks import CHECKS, check_market, reads_of
-from ledger.day import Day
-from ledger.replay import Replay
+from ledger.audit.books import differences
+from ledger.audit.checks import CHECKS, check_market, reads_of
+from ledger.audit.replay import Replay
+from ledger.demo.day import Day
 from tests.day import tiny_day
 
 

@@ -1,7 +1,7 @@
 """A day that was played: everything happened that the story promises, and nothing is left in the market."""
 
-from ledger.day import FATES
 from ledger.delivery import Reason
+from ledger.demo.day import FATES
 from tests.day import tiny_day
 
 

@@ -1,7 +1,7 @@
 """A market's books, kept a second time: folded from the events of its contracts and from nothing else.
 
 Each event is applied by the rules that the interfaces state; what it says beside what it must say is a finding, under
-the number that the rule has in tests/INVARIANTS.md. `ledger.checks` holds the result against the chain's own state.
+the number that the rule has in tests/INVARIANTS.md. `checks` holds the result against the chain's own state.
 
 Cash that orders move is in no event of its own. A bid takes its limit's cost; settling gives back what the clearing
 price leaves of it, pays sellers that price, and puts what offers brought behind the site's obligation.
@@ -12,7 +12,7 @@ from itertools import groupby
 
 from ledger.abi import Event
 from ledger.auction import NO_TRADE, clearing_of, filled_units
-from ledger.books import Books, LeaseBook, Place, RoundBook, SiteBook, Slot
+from ledger.audit.books import Books, LeaseBook, Place, RoundBook, SiteBook, Slot
 from ledger.model import Clearing, Kind, Margin
 from ledger.prices import cost_micro, price_micro
 from ledger.product import Product

@@ -5,10 +5,11 @@ from dataclasses import dataclass, field
 from typing import TypeVar
 
 from ledger.artifacts import Deployment, MarketTerms
-from ledger.books import Check, Finding, differences
+from ledger.audit.books import Check, Finding, differences
 from ledger.chain import Chain
 from ledger.clock import LocalClock
 from ledger.delivery import Delivery, Resolution
+from ledger.demo.scenario import Plan
 from ledger.deployment import Roles, deploy, seed_standard
 from ledger.errors import InputError
 from ledger.keys import Signer, signer_from_mnemonic
@@ -16,7 +17,6 @@ from ledger.market import Market
 from ledger.model import Clearing, Order
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.product import Grade, Product
-from ledger.scenario import Plan
 from ledger.sender import Action, Outcome, Sender, send_together
 from ledger.settings import Secret
 from ledger.units import MICRO_PER_USD, SECONDS_PER_HOUR

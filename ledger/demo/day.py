@@ -10,14 +10,14 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
-from ledger.checks import check_market, replay_of
+from ledger.audit.checks import check_market, replay_of
+from ledger.audit.replay import Replay
 from ledger.delivery import Resolution
+from ledger.demo.stage import TERMS, Diary, Fate, LeaseEnd, PlannedLease
+from ledger.demo.trading import Trading
 from ledger.keys import Signer
 from ledger.product import Product
-from ledger.replay import Replay
 from ledger.sender import Action
-from ledger.stage import TERMS, Diary, Fate, LeaseEnd, PlannedLease
-from ledger.trading import Trading
 from ledger.units import MILLI_PER_UNIT, SECONDS_PER_HOUR
 
 # Every so manieth holder of a product does not redeem it: its bonds expire.

@@ -11,16 +11,16 @@ import click
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from ledger.board import accounts_table, day_record, show_day
 from ledger.chain import Chain, connect, in_process_chain
-from ledger.day import Day
+from ledger.demo.board import accounts_table, day_record, show_day
+from ledger.demo.day import Day
+from ledger.demo.scenario import FULL, SMALL, Plan, plan_day
+from ledger.demo.stage import Watch, accounts_needed, start_s
 from ledger.errors import InputError, LedgerError
 from ledger.node import DEVELOPMENT_MNEMONIC, local_node
-from ledger.scenario import FULL, SMALL, Plan, plan_day
-from ledger.stage import Watch, accounts_needed, start_s
 
 CHAINS = ("anvil", "tester")
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 DATA_BESIDE = Path("..", "shared", "data")
 """Where the full data lie, seen from the checkout, if somebody has put them there."""
 

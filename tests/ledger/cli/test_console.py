@@ -5,7 +5,7 @@ import json
 import pytest
 
 from ledger import InputError, LedgerError, NodeRefused, Preview, WrongChain
-from ledger.console import MISTAKEN, REFUSED, UNAVAILABLE, Console, exit_code
+from ledger.cli.console import MISTAKEN, REFUSED, UNAVAILABLE, Console, exit_code
 from ledger.errors import refusal
 from ledger.model import LeaseState
 from ledger.sender import Costs

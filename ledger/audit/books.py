@@ -1,4 +1,4 @@
-"""A market's books as `ledger.replay` keeps them: whose money and units, each round, obligation, lease and site."""
+"""A market's books as replay keeps them: whose money and units, each round, obligation, lease and site."""
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable

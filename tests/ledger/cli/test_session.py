@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Grade, Kind, Product, Tier, class_id_of
-from ledger.session import ADDRESS, Written
+from ledger.cli.session import ADDRESS, Written
 from ledger.units import format_hour
 from tests.ledger.conftest import Shell
 from tests.world import BUYER, World

@@ -5,7 +5,7 @@ import io
 import pytest
 from rich.console import Console as Terminal
 
-from ledger.board import dollars, show_day
+from ledger.demo.board import dollars, show_day
 from tests.day import tiny_day
 
 

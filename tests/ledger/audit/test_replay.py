@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.abi import Event
-from ledger.replay import Replay
+from ledger.audit.replay import Replay
 from tests.day import tiny_day, tiny_history
 
 Forger = Callable[[Mapping[str, Any]], Mapping[str, Any]]

@@ -9,12 +9,12 @@ from rich.console import Console as Terminal
 from rich.table import Table
 from rich.text import Text
 
-from ledger.books import Check
-from ledger.day import FATES, Day
+from ledger.audit.books import Check
+from ledger.demo.day import FATES, Day
+from ledger.demo.stage import Trade
 from ledger.model import Kind
 from ledger.prices import REFERENCE_UNITS, price_micro
 from ledger.product import Product, Tier, class_name
-from ledger.stage import Trade
 from ledger.units import HOURS_PER_DAY
 
 SOURCES = "Providers' list prices, jobs of Microsoft's Philly cluster (NOTICE has the sources)."

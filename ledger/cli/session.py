@@ -13,7 +13,7 @@ from eth_utils.address import is_address, to_checksum_address
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import load_deployment
 from ledger.chain import Chain, connect
-from ledger.console import REFUSED, Console
+from ledger.cli.console import REFUSED, Console
 from ledger.delivery import Delivery
 from ledger.errors import InputError, UnreadableText
 from ledger.keys import Signer, load_signer

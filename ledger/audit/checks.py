@@ -6,9 +6,9 @@ Numbers are those of tests/INVARIANTS.md. Who signed what (INV-13, INV-17) is in
 from collections.abc import Callable, Hashable, Sequence
 
 from ledger.abi import Call
-from ledger.books import Books, Check, Finding
+from ledger.audit.books import Books, Check, Finding
+from ledger.audit.replay import Replay
 from ledger.product import Product
-from ledger.replay import Replay
 from ledger.view import View
 
 Compared = dict[Hashable, tuple[Call, object]]

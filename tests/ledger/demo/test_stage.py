@@ -2,9 +2,9 @@
 
 import pytest
 
+from ledger.demo.stage import FUNDS_MICRO, Stage, accounts_needed, start_s
 from ledger.errors import InputError
 from ledger.model import Kind
-from ledger.stage import FUNDS_MICRO, Stage, accounts_needed, start_s
 from tests.day import tiny_day, tiny_plan
 
 

@@ -3,7 +3,7 @@
 import pytest
 from click.testing import CliRunner
 
-from ledger.demo import chain_of, main
+from ledger.demo.main import chain_of, main
 from ledger.errors import InputError
 from tests.day import tiny_plan
 

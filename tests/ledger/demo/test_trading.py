@@ -6,8 +6,8 @@ from dataclasses import replace
 import pytest
 
 from ledger.auction import run_auction
+from ledger.demo.scenario import ROUNDS
 from ledger.model import Kind
-from ledger.scenario import ROUNDS
 from tests.day import tiny_day
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.datasets import list_prices
+from ledger.demo.scenario import BIDS_EACH, FULL, ROUNDS, SMALL, Plan, PlannedSite, Size, plan_day
 from ledger.errors import BadData
 from ledger.prices import price_micro, tick_at_or_above
 from ledger.product import Tier
-from ledger.scenario import BIDS_EACH, FULL, ROUNDS, SMALL, Plan, PlannedSite, Size, plan_day
 from ledger.standard import CLASSES, load_standard
 
 START_HOUR = 20_474 * 24
@@ -100,7 +100,7 @@ def test_plan_has_every_kind_of_product() -> None:
 
 @pytest.mark.parametrize("empty", ["cloud_prices.csv", "jobs_philly.csv"])
 def test_plan_raises_when_data_hold_no_day(tmp_path: Path, empty: str) -> None:
-    shipped = Path(__file__).resolve().parents[2] / "ledger" / "data"
+    shipped = Path(__file__).resolve().parents[3] / "ledger" / "data"
     for path in shipped.glob("*.csv"):
         text = path.read_text(encoding="utf-8")
         (tmp_path / path.name).write_text(text.splitlines()[0] + "\n" if path.name == empty else text, encoding="utf-8")

@@ -11,7 +11,9 @@ from typing import Any
 import click
 
 from ledger.artifacts import MarketTerms
-from ledger.console import Console
+from ledger.cli.console import Console
+from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
+from ledger.cli.verbs import COMMANDS, format_time
 from ledger.deployment import Roles, deploy, seed_standard
 from ledger.errors import InputError, LedgerError
 from ledger.keys import create_keystore
@@ -19,10 +21,8 @@ from ledger.market import Market
 from ledger.model import Kind, Order
 from ledger.prices import format_reference_price, price_micro
 from ledger.product import Grade, Product, class_name
-from ledger.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
 from ledger.settings import Secret, Settings, explain_settings, read_settings, variable_of
 from ledger.units import SECONDS_PER_HOUR, format_milli_units, format_units, format_usd
-from ledger.verbs import COMMANDS, format_time
 
 
 class Door(click.Group):

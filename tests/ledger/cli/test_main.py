@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger import Product, connect, load_areas, load_deployment, load_standard, local_node
-from ledger.cli import main
+from ledger.cli.main import main
 from ledger.view import View
 from tests.ledger.conftest import Shell
 from tests.world import ADMIN, BUYER, PROVIDER, World

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.books import Books, LeaseBook, SiteBook
+from ledger.audit.books import Books, LeaseBook, SiteBook
 from ledger.product import Grade, Product, Tier
 
 UNITS = st.integers(1, 2**32 - 1)

@@ -4,13 +4,13 @@ from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
 from ledger.auction import run_auction
+from ledger.demo.scenario import ROUNDS, PlannedBid
+from ledger.demo.stage import TERMS, Stage, Trade
 from ledger.keys import Signer
 from ledger.model import Clearing, Kind, Order
 from ledger.orders import OrderTerms
 from ledger.product import Product
-from ledger.scenario import ROUNDS, PlannedBid
 from ledger.sender import Action
-from ledger.stage import TERMS, Stage, Trade
 from ledger.view import read_order
 
 _RELAYED_TOGETHER = 100

@@ -8,13 +8,7 @@ from typing import Any
 import click
 from eth_utils.crypto import keccak
 
-from ledger.delivery import NO_READINGS, Resolution
-from ledger.errors import InputError, UnreadableText
-from ledger.market import Placement
-from ledger.model import Kind
-from ledger.orders import OrderTerms, SignedOrder, signed_order
-from ledger.product import Grade, Product, Tier
-from ledger.session import (
+from ledger.cli.session import (
     ADDRESS,
     CLASS,
     FILE,
@@ -29,6 +23,12 @@ from ledger.session import (
     in_session,
     ordering,
 )
+from ledger.delivery import NO_READINGS, Resolution
+from ledger.errors import InputError, UnreadableText
+from ledger.market import Placement
+from ledger.model import Kind
+from ledger.orders import OrderTerms, SignedOrder, signed_order
+from ledger.product import Grade, Product, Tier
 from ledger.units import HOURS_PER_DAY, SECONDS_PER_HOUR, format_hour, format_usd
 
 

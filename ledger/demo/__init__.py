@@ -1,0 +1,1 @@
+"""A market day on a local chain, on real prices and jobs."""
