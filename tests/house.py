@@ -20,20 +20,23 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
+            "remedies",
             "errors",
             "units",
-            "product prices settings model datasets abi eip712",
-            "standard auction artifacts keys areas reverts node clock rpc audit.books",
-            "chain demo.scenario",
-            "sender orders permits view",
-            "market delivery deployment cli.console audit.replay",
-            "cli.session audit.checks demo.stage",
-            "cli.verbs demo.trading",
+            "product prices settings model datasets abi eip712 fees",
+            "standard auction artifacts keys areas reverts node clock rpc journal audit.books audit.tries",
+            "store.engine endpoints transactions",
+            "chain store.outbox store.history store.relay demo.scenario",
+            "sender orders permits view localchain audit.headers audit.proofs",
+            "action rows",
+            "market delivery deployment index audit.replay cli.console",
+            "keeper audit.checks audit.export audit.stored cli.session demo.stage",
+            "audit.run cli.verbs cli.services demo.trading",
             "cli.main demo.day",
             "demo.board",
             "demo.main",
         ),
-        start=-1,
+        start=-2,
     )
     for name in names.split()
 }
