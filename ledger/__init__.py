@@ -1,6 +1,7 @@
 """Compute Ledger: compute that trades and transfers like water and electricity."""
 
 from ledger.abi import Call, Event, Log
+from ledger.action import Action, Costs, Outcome, Preview, send_together
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
@@ -93,7 +94,7 @@ from ledger.prices import (
 )
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
 from ledger.rpc import Block, Receipt
-from ledger.sender import Action, Costs, Outcome, Preview, Sender, UnsignedTransaction, send_together
+from ledger.sender import Sender, UnsignedTransaction
 from ledger.settings import Secret, Settings, explain_settings, read_settings
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.units import (

@@ -7,11 +7,12 @@ from enum import IntEnum
 from eth_utils.crypto import keccak
 
 from ledger.abi import Call
+from ledger.action import Action, Costs
 from ledger.artifacts import Deployment
 from ledger.chain import Chain
 from ledger.product import Product
 from ledger.rpc import Receipt
-from ledger.sender import Action, Costs, Sender
+from ledger.sender import Sender
 from ledger.units import format_milli_units, format_units, share_up
 from ledger.view import View
 
@@ -55,7 +56,7 @@ class Delivery(View):
         """
         call = self.call("Delivery", "redeem", product.id, site, units, keccak(job))
         title = f"Redeem {format_units(units)} of {product.code} at site {site}"
-        return self.sender.action(title, call, self.said("Redeemed", "lease"))
+        return Action(title, call, self.sender, self.said("Redeemed", "lease"))
 
     def report(self, lease: int, delivered_milli: int, usage_root: bytes = NO_READINGS) -> Action[None]:
         """The provider states what it delivered: milli-units, averaged over the window."""
@@ -66,7 +67,7 @@ class Delivery(View):
         """The provider gives up early; the value is None where something delivered is left to be accepted."""
         title = f"Abort lease {lease}, {format_milli_units(delivered_milli)} delivered"
         call = self.call("Delivery", "abort", lease, delivered_milli)
-        return self.sender.action(title, call, self._resolution_if_any)
+        return Action(title, call, self.sender, self._resolution_if_any)
 
     def accept(self, lease: int) -> Action[Resolution]:
         """The holder agrees with the report, and pays at once."""
@@ -99,13 +100,13 @@ class Delivery(View):
         """
         call = self.call("Delivery", "expire", product.id, site)
         title = f"Expire {product.code} at site {site}"
-        return self.sender.action(title, call, self.said("Expired", "bondMicro"))
+        return Action(title, call, self.sender, self.said("Expired", "bondMicro"))
 
     def _act(self, title: str, call: Call, costs: Callable[[], Costs] = Costs) -> Action[None]:
-        return self.sender.action(title, call, lambda _: None, costs)
+        return Action(title, call, self.sender, lambda _: None, costs)
 
     def _ending(self, title: str, call: Call) -> Action[Resolution]:
-        return self.sender.action(title, call, self._resolution)
+        return Action(title, call, self.sender, self._resolution)
 
     def _resolution(self, receipt: Receipt) -> Resolution:
         event = self.event(receipt, "Resolved")

@@ -6,13 +6,14 @@ from pathlib import Path
 from typing import Any
 
 from ledger.abi import Call
+from ledger.action import Action, Outcome
 from ledger.areas import load_areas
 from ledger.artifacts import Deployment, MarketTerms, code_hash
 from ledger.chain import Contracts, created_address
 from ledger.errors import NodeRefused
 from ledger.keys import Signer
 from ledger.model import Area, ClassTerms, Rating
-from ledger.sender import Action, Outcome, Sender
+from ledger.sender import Sender
 from ledger.standard import CLASSES, Standard, load_standard
 
 STANDARDS, AUDITOR, ARBITER, GUARDIAN = 1, 2, 3, 4
@@ -97,7 +98,7 @@ def govern(contracts: Contracts, sender: Sender, calls: Sequence[Call]) -> Actio
     """Several restricted calls in one transaction, all or none, by an account that has the roles for them."""
     executed = [contracts.call("AccessManager", "execute", call.to, call.data).data for call in calls]
     title = f"{len(calls)} act{'' if len(calls) == 1 else 's'} of governance"
-    return sender.action(title, contracts.call("AccessManager", "multicall", executed), lambda _: None)
+    return Action(title, contracts.call("AccessManager", "multicall", executed), sender, lambda _: None)
 
 
 def class_call(contracts: Contracts, class_id: int, terms: ClassTerms) -> Call:

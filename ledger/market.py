@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.abi import Call
+from ledger.action import Action, Costs
 from ledger.artifacts import Deployment
 from ledger.chain import TRANSACTION_GAS_MAX, Chain
 from ledger.eip712 import Domain
@@ -18,7 +19,7 @@ from ledger.permits import Permit, sign_permit
 from ledger.prices import cost_micro
 from ledger.product import Grade, Product, Tier
 from ledger.rpc import Receipt
-from ledger.sender import Action, Costs, Sender
+from ledger.sender import Sender
 from ledger.units import SECONDS_PER_HOUR, format_units, format_usd, share_up
 from ledger.view import View, device_hash
 
@@ -113,7 +114,7 @@ class Market(View):
     def register_site(self, device: str, devices: int, class_id: int, metro: int, uri: str = "") -> Action[int]:
         """Registers the sender's devices (`device` by its full name); the value is the site's number."""
         call = self.call("Capacity", "registerSite", device_hash(device), devices, class_id, metro, uri)
-        return self.sender.action(f"Register {devices} x {device}", call, self.said("SiteRegistered", "site"))
+        return Action(f"Register {devices} x {device}", call, self.sender, self.said("SiteRegistered", "site"))
 
     def attest(self, site: int, units: int, grade: Grade, evidence: bytes, valid_until_s: int) -> Action[None]:
         """Records what an auditor measured at a site; `evidence` is the hash of the measurements."""
@@ -168,7 +169,7 @@ class Market(View):
         """
         gas = min(_RELAY_GAS + _RELAY_GAS_EACH * len(orders), TRANSACTION_GAS_MAX)
         call = self.call("Exchange", "placeSigned", [order.words for order in orders], list(free_slots), gas=gas)
-        return self.sender.action(f"Relay {len(orders)} signed orders", call, self._placement)
+        return Action(f"Relay {len(orders)} signed orders", call, self.sender, self._placement)
 
     def revoke_signed(self) -> Action[None]:
         """Makes everything that the sender has signed so far worthless."""
@@ -179,13 +180,13 @@ class Market(View):
     def clear(self, product: Product, round_: int) -> Action[Clearing]:
         """Finds the round's price; anyone may, once it has ended."""
         call = self.call("Exchange", "clear", product.id, round_)
-        return self.sender.action(f"Clear round {round_} of {product.code}", call, self._clearing)
+        return Action(f"Clear round {round_} of {product.code}", call, self.sender, self._clearing)
 
     def settle(self, product: Product, round_: int, indices: Sequence[int]) -> Action[dict[int, int]]:
         """Settles the orders in these slots; anyone may. The value is what each of them traded, in units, by slot."""
         call = self.call("Exchange", "settle", product.id, round_, list(indices))
         title = f"Settle {len(indices)} orders of round {round_} of {product.code}"
-        return self.sender.action(title, call, self._fills)
+        return Action(title, call, self.sender, self._fills)
 
     def settlements(self, product: Product, round_: int) -> list[Action[dict[int, int]]]:
         """What it takes to settle all orders of a round that still wait, each part fit for one transaction."""
@@ -227,12 +228,16 @@ class Market(View):
         title = f"Relax {format_units(units)} of {product.code} to {tier.name}"
         call = self.call("Capacity", "relax", site, product.id, units, tier)
         into = self.said("Relaxed", "into")
-        return self.sender.action(title, call, lambda receipt: Product.from_id(into(receipt)))
+        return Action(title, call, self.sender, lambda receipt: Product.from_id(into(receipt)))
 
     def transfer(self, product: Product, units: int, owner: str, to: str) -> Action[None]:
         """Gives units of `owner`, who sends this, to somebody else."""
         call = self.call("Capacity", "safeTransferFrom", owner, to, product.id, units, b"")
         return self._act(f"Give {format_units(units)} of {product.code} to {to}", call)
+
+    def collect(self, product: Product, to: str) -> Action[None]:
+        """Takes the units that wait for the sender, a contract that refused them when they were due."""
+        return self._act(f"Collect units of {product.code}", self.call("Exchange", "collect", product.id, to))
 
     # ---- stop
 
@@ -267,13 +272,13 @@ class Market(View):
         return int(max(margin_micro, floor_micro - limit_micro))
 
     def _act(self, title: str, call: Call) -> Action[None]:
-        return self.sender.action(title, call, lambda _: None)
+        return Action(title, call, self.sender, lambda _: None)
 
     def _order(
         self, verb: str, product: Product, tick: int, units: int, call: Call, costs: Callable[[], Costs]
     ) -> Action[int]:
         title = f"{verb} {format_units(units)} of {product.code} at tick {tick}"
-        return self.sender.action(title, call, self.said("OrderPlaced", "index"), costs)
+        return Action(title, call, self.sender, self.said("OrderPlaced", "index"), costs)
 
     def _on_units(
         self,
@@ -286,7 +291,7 @@ class Market(View):
     ) -> Action[None]:
         title = f"{verb} {format_units(units)} of {product.code} at site {site}"
         call = self.call("Capacity", function, site, product.id, units)
-        return self.sender.action(title, call, lambda _: None, costs)
+        return Action(title, call, self.sender, lambda _: None, costs)
 
     def _dilution(
         self, site: int, from_: Sequence[Product], into: Sequence[Product], units: int

@@ -1,11 +1,9 @@
-"""Sends transactions, and the one mechanism by which everything is done: an Action, which a person may look at first,
-hand to a wallet, or have signed and sent here."""
+"""Sends transactions: signs them, hands them to the node, and waits for what becomes of them."""
 
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any
 
 from ledger.abi import Call
 from ledger.chain import TRANSACTION_GAS_MAX, Chain, Quote
@@ -21,8 +19,6 @@ _GAS_SPARE_PERCENT = 25
 _GAS_SPARE = 30_000
 _POLL_SECONDS_MIN = 0.005
 _POLL_SECONDS_MAX = 1.0
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,23 +63,6 @@ class UnsignedTransaction:
         """As a wallet's eth_sendTransaction takes it: everything in hex."""
         texts = {key: hex(value) if isinstance(value, int) else value for key, value in self.fields().items()}
         return texts | {"from": self.sender, "data": "0x" + self.data.hex()}
-
-
-@dataclass(frozen=True, slots=True)
-class Costs:
-    """What an action takes from its owner's free cash, then from the wallet's allowance, in micro.
-
-    A bid's escrow comes back for what does not trade; an offer's margin and a mint's bond, for what is delivered.
-    """
-
-    escrow_micro: int = 0
-    margin_micro: int = 0
-    bond_micro: int = 0
-    deposit_micro: int = 0
-
-    @property
-    def total_micro(self) -> int:
-        return self.escrow_micro + self.margin_micro + self.bond_micro + self.deposit_micro
 
 
 class Sender:
@@ -158,12 +137,6 @@ class Sender:
         """Submits and waits."""
         return self.wait(self.submit(call, signer))
 
-    def action(
-        self, title: str, call: Call, value_of: Callable[[Receipt], T], costs: Callable[[], Costs] | None = None
-    ) -> "Action[T]":
-        """Something to do with this sender: see Action."""
-        return Action(title, call, self, value_of, costs or Costs)
-
     def _why(self, sent: Sent, receipt: Receipt) -> Reverted:
         if receipt.gas_used == sent.gas:
             return refusal("Unknown", {"data": "nothing: it ran out of gas"})
@@ -175,85 +148,9 @@ class Sender:
         return refusal("Unknown", {"data": f"nothing; transaction {sent.transaction} failed, and would not now"})
 
 
-@dataclass(frozen=True, slots=True)
-class Preview:
-    """What an action would do: its costs; why it would be refused, or None; the gas it may burn and what that costs
-    at most. `result` is what the contract would return."""
-
-    title: str
-    costs: Costs
-    refusal: LedgerError | None
-    result: Any = None
-    gas: int | None = None
-    fee_wei: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Outcome(Generic[T]):
-    """What came of an action: its `value` (an order's index, a site's or a lease's number …) and its receipt."""
-
-    value: T
-    receipt: Receipt
-
-
-@dataclass(frozen=True)
-class Action(Generic[T]):
-    """Something that someone may do in the market. Nothing happens until `send`."""
-
-    title: str
-    call: Call
-    sender: Sender
-    value_of: Callable[[Receipt], T]
-    costs: Callable[[], Costs]
-
-    def preview(self, owner: str) -> Preview:
-        """What would happen if `owner` did it now: nothing is signed or sent. Raises only Unavailable."""
-        costs = Costs()
-        try:
-            costs = self.costs()
-            quote = self.sender.chain.quote(self.call, owner)
-        except Reverted as reason:
-            return Preview(self.title, costs, reason)
-        unsigned = self.sender.priced(self.call, owner, quote)
-        return Preview(self.title, costs, None, quote.result, unsigned.gas, unsigned.gas * unsigned.max_fee_wei)
-
-    def build(self, owner: str) -> UnsignedTransaction:
-        """The transaction for the owner's wallet to sign and send. Raises Reverted for one that would fail."""
-        return self.sender.build(self.call, owner)
-
-    def send(self, signer: Signer) -> Outcome[T]:
-        """Signs, sends, waits. Raises Reverted, before anything is sent where that can be seen before."""
-        return self.outcome(self.sender.send(self.call, signer))
-
-    def outcome(self, receipt: Receipt) -> Outcome[T]:
-        """What came of it, from the receipt of the transaction that did it, whoever sent that."""
-        return Outcome(self.value_of(receipt), receipt)
-
-
-def send_together(actions: Iterable[tuple[Action[T], Signer]]) -> list[Outcome[T]]:
-    """Sends many actions before waiting for the first; on a local chain they stand in one block, in this order for
-    each signer. Raises the first refusal: those before it were sent."""
-    under_way: list[tuple[Action[T], Sent]] = []
-    listed = list(actions)
-    if not listed:
-        return []
-    clock = listed[0][0].sender.chain.clock
-    if clock is None:
-        _submit_all(listed, under_way)
-    else:
-        with clock.one_block():
-            _submit_all(listed, under_way)
-    return [action.outcome(action.sender.wait(sent)) for action, sent in under_way]
-
-
 def _gas_limit(call: Call, quote: Quote) -> int:
     if call.gas is not None:
         return call.gas
     if quote.gas is None:
         return TRANSACTION_GAS_MAX
     return min(quote.gas * (100 + _GAS_SPARE_PERCENT) // 100 + _GAS_SPARE, TRANSACTION_GAS_MAX)
-
-
-def _submit_all(actions: Sequence[tuple[Action[T], Signer]], under_way: list[tuple[Action[T], Sent]]) -> None:
-    for action, signer in actions:
-        under_way.append((action, action.sender.submit(action.call, signer)))

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import click
 from eth_utils.address import is_address, to_checksum_address
 
+from ledger.action import Action
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import load_deployment
 from ledger.chain import Chain, connect
@@ -19,7 +20,7 @@ from ledger.errors import InputError, UnreadableText
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
-from ledger.sender import WEI_PER_GWEI, Action, Sender
+from ledger.sender import WEI_PER_GWEI, Sender
 from ledger.settings import Secret, Settings
 from ledger.standard import Standard, load_standard
 from ledger.units import (

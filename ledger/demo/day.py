@@ -10,6 +10,7 @@ from typing import Any
 
 from eth_utils.crypto import keccak
 
+from ledger.action import Action
 from ledger.audit.checks import check_market, replay_of
 from ledger.audit.replay import Replay
 from ledger.delivery import Resolution
@@ -17,7 +18,6 @@ from ledger.demo.stage import TERMS, Diary, Fate, LeaseEnd, PlannedLease
 from ledger.demo.trading import Trading
 from ledger.keys import Signer
 from ledger.product import Product
-from ledger.sender import Action
 from ledger.units import MILLI_PER_UNIT, SECONDS_PER_HOUR
 
 # Every so manieth holder of a product does not redeem it: its bonds expire.

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TypeVar
 
+from ledger.action import Action, Outcome, send_together
 from ledger.artifacts import Deployment, MarketTerms
 from ledger.audit.books import Check, Finding, differences
 from ledger.chain import Chain
@@ -17,7 +18,7 @@ from ledger.market import Market
 from ledger.model import Clearing, Order
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.product import Grade, Product
-from ledger.sender import Action, Outcome, Sender, send_together
+from ledger.sender import Sender
 from ledger.settings import Secret
 from ledger.units import MICRO_PER_USD, SECONDS_PER_HOUR
 

@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 
+from ledger.action import Action
 from ledger.auction import run_auction
 from ledger.demo.scenario import ROUNDS, PlannedBid
 from ledger.demo.stage import TERMS, Stage, Trade
@@ -10,7 +11,6 @@ from ledger.keys import Signer
 from ledger.model import Clearing, Kind, Order
 from ledger.orders import OrderTerms
 from ledger.product import Product
-from ledger.sender import Action
 from ledger.view import read_order
 
 _RELAYED_TOGETHER = 100

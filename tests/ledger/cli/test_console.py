@@ -5,10 +5,10 @@ import json
 import pytest
 
 from ledger import InputError, LedgerError, NodeRefused, Preview, WrongChain
+from ledger.action import Costs
 from ledger.cli.console import MISTAKEN, REFUSED, UNAVAILABLE, Console, exit_code
 from ledger.errors import refusal
 from ledger.model import LeaseState
-from ledger.sender import Costs
 
 ROWS = [("AI_LARGE", 12_345, None), ("HPC", 7, b"\x01\x02")]
 
