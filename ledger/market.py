@@ -235,10 +235,6 @@ class Market(View):
         call = self.call("Capacity", "safeTransferFrom", owner, to, product.id, units, b"")
         return self._act(f"Give {format_units(units)} of {product.code} to {to}", call)
 
-    def collect(self, product: Product, to: str) -> Action[None]:
-        """Takes the units that wait for the sender, a contract that refused them when they were due."""
-        return self._act(f"Collect units of {product.code}", self.call("Exchange", "collect", product.id, to))
-
     # ---- stop
 
     def pause_orders(self, paused: bool) -> Action[None]:

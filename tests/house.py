@@ -31,7 +31,7 @@ LAYERS = {
             "action rows",
             "market delivery deployment index audit.replay cli.console",
             "keeper audit.checks audit.export audit.stored cli.session demo.stage",
-            "audit.run cli.verbs cli.services demo.trading",
+            "audit.run cli.verbs cli.governance cli.services demo.trading",
             "cli.main demo.day",
             "demo.board",
             "demo.main",

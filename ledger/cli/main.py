@@ -12,6 +12,7 @@ import click
 
 from ledger.artifacts import MarketTerms
 from ledger.cli.console import Console
+from ledger.cli.governance import COMMANDS as GOVERNING
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
 from ledger.cli.verbs import COMMANDS, format_time
 from ledger.deployment import Roles, deploy, seed_standard
@@ -291,5 +292,5 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, *GOVERNING):
     main.add_command(_command)

@@ -252,6 +252,25 @@ def relax(session: Session, product: Product, number: int, units: int, tier: Tie
 
 @click.command(cls=Acting)
 @click.argument("product", type=PRODUCT)
+@click.option("--units", type=click.IntRange(1), required=True)
+@click.option("--to", type=ADDRESS, required=True, help="Who gets them.")
+@in_session
+def transfer(session: Session, product: Product, units: int, to: str) -> None:
+    """Give units of PRODUCT that you hold to somebody else."""
+    session.act(session.market.transfer(product, units, session.owner, to))
+
+
+@click.command(cls=Acting)
+@click.argument("product", type=PRODUCT)
+@click.option("--to", type=ADDRESS, help="Who gets them; by default you.")
+@in_session
+def collect(session: Session, product: Product, to: str | None) -> None:
+    """Take the units of PRODUCT that your contract refused when they were due."""
+    session.act(session.market.collect(product, to or session.owner))
+
+
+@click.command(cls=Acting)
+@click.argument("product", type=PRODUCT)
 @click.option("--site", "number", type=int, required=True, help="A site that owes them.")
 @click.option("--units", type=click.IntRange(1), required=True)
 @click.option("--job", type=FILE, help="What is to be run; its hash goes on chain.")
@@ -333,6 +352,6 @@ def _end_facts(ended: Resolution) -> Mapping[str, Any]:
 COMMANDS: tuple[click.Command, ...] = (
     *(deposit, withdraw, faucet, site, bid, ask, offer, sign, relay, revoke, clear, settle),
     *UNIT_COMMANDS,
-    *(relax, redeem, report, abort, accept, dispute, rule, resolve, expire),
+    *(relax, transfer, collect, redeem, report, abort, accept, dispute, rule, resolve, expire),
 )
 """All of them, for the command line to add."""
