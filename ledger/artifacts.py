@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from functools import cache
 from pathlib import Path
 from types import MappingProxyType
@@ -49,6 +49,7 @@ SOLC_SETTINGS: dict[str, Any] = {
                 "evm.bytecode.object",
                 "evm.deployedBytecode.object",
                 "evm.deployedBytecode.immutableReferences",
+                "storageLayout",
             ]
         }
     },
@@ -58,13 +59,15 @@ SOLC_SETTINGS: dict[str, Any] = {
 @dataclass(frozen=True, slots=True)
 class Artifact:
     """One compiled contract: its ABI (as solc gives it), its creation code without constructor arguments, its runtime
-    code with zeros for immutables, and where those stand: pairs of start and length in bytes."""
+    code with zeros for immutables, where those stand (pairs of start and length in bytes), and the storage slot of each
+    state variable by its label."""
 
     name: str
     abi: tuple[Mapping[str, Any], ...]
     creation_code: bytes
     runtime_code: bytes
     immutable_spans: tuple[tuple[int, int], ...]
+    slots: Mapping[str, int] = field(default_factory=dict)
 
     def masked(self, code: bytes) -> bytes:
         """Runtime code of a deployed contract with its immutables zeroed: equal to `runtime_code` if it is this one."""
@@ -241,6 +244,7 @@ def _artifact(name: str, output: Mapping[str, Any]) -> Artifact:
         creation_code=bytes.fromhex(output["evm"]["bytecode"]["object"]),
         runtime_code=bytes.fromhex(deployed["object"]),
         immutable_spans=tuple(spans),
+        slots={one["label"]: int(one["slot"]) for one in output["storageLayout"]["storage"]},
     )
 
 

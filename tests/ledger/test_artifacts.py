@@ -151,3 +151,10 @@ def test_code_is_checked_against_the_manifest() -> None:
 
 def test_delivery_terms_are_all_but_rounds() -> None:
     assert MarketTerms().delivery_terms == (86_400, 86_400, 259_200, 3_600, 1_000, 500, 2_000)
+
+
+def test_load_artifacts_says_where_state_variables_lie() -> None:
+    """As contracts/Exchange.sol declares them, behind those of its parts: an auditor computes storage keys from it."""
+    slots = load_artifacts()["Exchange"].slots
+    assert [slots[name] for name in ("_books", "_orders", "_settled", "_rounds", "_held")] == [4, 5, 6, 7, 8]
+    assert load_artifacts()["Treasury"].slots == {"_accounts": 0}
