@@ -11,6 +11,7 @@ LedgerError                 what went wrong, and what to do next
 │   ├── BadKey              a key file cannot be read or opened; says nothing of what is in it
 │   ├── BadStore            a database address that is none, or a database of another program or version
 │   ├── KeyReused           an idempotency key that named another call before
+│   ├── OrderNumberTaken    an owner's number of a signed order that stands for another order of that round
 │   ├── UnknownIntent       nothing was ever sent under that number or key
 │   └── WrongChain          the node serves another chain than the one that was meant
 ├── Reverted                the chain said no: one class per custom error of a contract
@@ -142,6 +143,19 @@ class KeyReused(InputError):
     def __init__(self, key: str) -> None:
         super().__init__(f"The idempotency key {key!r} was used for another call.", "Give each call a key of its own.")
         self.key = key
+
+
+class OrderNumberTaken(InputError):
+    """The owner has another signed order with this number in that round."""
+
+    def __init__(self, owner: str, round_: int, index: int) -> None:
+        super().__init__(
+            f"{owner} has signed another order number {index} for round {round_}.",
+            "Sign it with a number from 0 to 79 that is free.",
+        )
+        self.owner = owner
+        self.round = round_
+        self.index = index
 
 
 class UnknownIntent(InputError):

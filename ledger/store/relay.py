@@ -1,0 +1,290 @@
+"""The queue of signed orders that wait to be relayed, and what became of each. Nothing is ever deleted.
+
+    queued -> relayed -> placed | skipped
+       |         └-----> queued          its transaction placed nothing: it failed, or it ran out of gas
+       └---------------> expired         its round is over
+
+An order is its digest: the same order given twice is one row. Who puts one here has checked its signature.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    Connection,
+    Index,
+    Integer,
+    LargeBinary,
+    Row,
+    Select,
+    String,
+    Table,
+    UniqueConstraint,
+    bindparam,
+    func,
+    insert,
+    select,
+    update,
+)
+
+from ledger.errors import OrderNumberTaken, UnknownIntent
+from ledger.store.engine import Store, Word, metadata
+
+# How many values one statement names: SQLite takes 32,766, PostgreSQL 65,535.
+_NAMED_AT_ONCE = 1_000
+REASON_LENGTH_MAX = 400
+
+
+class Stage(StrEnum):
+    """Where a signed order stands; the last three are ends."""
+
+    QUEUED = "queued"
+    RELAYED = "relayed"
+    PLACED = "placed"
+    SKIPPED = "skipped"
+    EXPIRED = "expired"
+
+
+@dataclass(frozen=True, slots=True)
+class NewOrder:
+    """A signed order whose signature was checked: by the owner's key (`by_key`), or by the owner's contract.
+
+    `what` and `who` are its words as `placeSigned` takes them (contracts/types/SignedOrder.sol).
+    """
+
+    digest: bytes
+    owner: str
+    round: int
+    index: int
+    product: int
+    kind: int
+    what: int
+    who: int
+    signature: bytes
+    by_key: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class QueuedOrder:
+    """An order of the queue: `number` counts them in the order they were accepted, `accepted_ms` says when (since the
+    epoch). `batch` and `intent` name the transaction that relays it, `slot` is its place in the book once it is placed,
+    `reason` says why it was skipped. `attempts` counts the transactions that placed nothing."""
+
+    number: int
+    order: NewOrder
+    accepted_ms: int
+    stage: Stage
+    attempts: int
+    batch: str | None
+    intent: int | None
+    slot: int | None
+    reason: str | None
+
+    @property
+    def words(self) -> tuple[int, int, bytes]:
+        """As `placeSigned` takes it."""
+        return self.order.what, self.order.who, self.order.signature
+
+
+# SQLite counts rows by itself only in an INTEGER key.
+_Number = BigInteger().with_variant(Integer, "sqlite")
+
+_orders = Table(
+    "relay_orders",
+    metadata,
+    Column("number", _Number, primary_key=True, autoincrement=True),
+    Column("digest", LargeBinary(32), nullable=False, unique=True),
+    Column("owner", String(42), nullable=False),
+    Column("round", BigInteger, nullable=False),
+    Column("index", Integer, nullable=False),
+    Column("product", Word, nullable=False),
+    Column("kind", Integer, nullable=False),
+    Column("what", Word, nullable=False),
+    Column("who", Word, nullable=False),
+    Column("signature", LargeBinary, nullable=False),
+    Column("by_key", Boolean, nullable=False),
+    Column("accepted_ms", BigInteger, nullable=False),
+    Column("stage", String(8), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("batch", String(80)),
+    Column("intent", BigInteger),
+    Column("slot", BigInteger),
+    Column("reason", String(REASON_LENGTH_MAX)),
+    UniqueConstraint("owner", "round", "index", name="relay_orders_once"),
+    Index("relay_orders_waiting", "stage", "round", "number"),
+    Index("relay_orders_batch", "batch"),
+    sqlite_autoincrement=True,
+)
+_c = _orders.c
+_NEW = ("digest", "owner", "round", "index", "product", "kind", "what", "who", "signature", "by_key")
+_MINE = (_c.number == bindparam("of"), _c.stage == Stage.RELAYED)
+_PLACE = update(_orders).where(*_MINE).values(stage=Stage.PLACED, slot=bindparam("at"))
+_SKIP = update(_orders).where(*_MINE).values(stage=Stage.SKIPPED, reason=bindparam("why"))
+_RETURN = update(_orders).where(*_MINE).values(stage=Stage.QUEUED, attempts=_c.attempts + 1, batch=None, intent=None)
+
+
+class RelayQueue:
+    """The signed orders of one market, in `store`. Raises StoreUnavailable."""
+
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    # ---- what comes in
+
+    def accept(self, orders: Sequence[NewOrder], accepted_ms: int) -> list[QueuedOrder]:
+        """Keeps orders, all of them or none, and gives them as they stand now, in the order they came.
+
+        One that is here already is left as it is. Raises OrderNumberTaken where the owner has signed another order with
+        the same number for the same round.
+        """
+        fresh = {order.digest: order for order in orders}
+        with self.store.write() as connection:
+            known = set(self._found(connection, _c.digest, fresh))
+            rows = [_row(order, accepted_ms) for digest, order in fresh.items() if digest not in known]
+            self._refuse_taken(connection, [order for digest, order in fresh.items() if digest not in known])
+            if rows:
+                connection.execute(insert(_orders), rows)
+            found = self._found(connection, _c.digest, fresh)
+        return [found[order.digest] for order in orders]
+
+    def _refuse_taken(self, connection: Connection, orders: Sequence[NewOrder]) -> None:
+        taken: set[tuple[str, int, int]] = set()
+        for part in _parts({order.owner for order in orders}):
+            rounds = {order.round for order in orders}
+            numbers = select(_c.owner, _c.round, _c.index).where(_c.owner.in_(part), _c.round.in_(rounds))
+            taken |= {(row[0], row[1], row[2]) for row in connection.execute(numbers)}
+        for order in orders:
+            if (order.owner, order.round, order.index) in taken:
+                raise OrderNumberTaken(order.owner, order.round, order.index)
+            taken.add((order.owner, order.round, order.index))
+
+    # ---- what a keeper does
+
+    def waiting(self, round_: int, limit: int) -> list[QueuedOrder]:
+        """Queued orders of a round, first come first."""
+        return self._many(_of(Stage.QUEUED).where(_c.round == round_).order_by(_c.number).limit(limit))
+
+    def claim(self, batches: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
+        """Marks queued orders, by number, as relayed by the batch of that name, before it is sent: so that no other
+        keeper relays them, and that whoever comes after a crash knows what to look for. Gives those that were free."""
+        claimed: dict[str, list[int]] = {}
+        with self.store.write() as connection:
+            for name, numbers in batches.items():
+                free: set[int] = set()
+                for part in _parts(numbers):
+                    take = update(_orders).where(_c.number.in_(part), _c.stage == Stage.QUEUED)
+                    free |= set(connection.scalars(take.values(stage=Stage.RELAYED, batch=name).returning(_c.number)))
+                claimed[name] = [number for number in numbers if number in free]
+        return claimed
+
+    def note_intent(self, intents: Mapping[str, int]) -> None:
+        """Which intent of the sender each batch became."""
+        with self.store.write() as connection:
+            for name, intent in intents.items():
+                connection.execute(update(_orders).where(_c.batch == name).values(intent=intent))
+
+    def on_the_way(self) -> dict[str, list[QueuedOrder]]:
+        """The relayed orders whose end is not known, by batch, each in the order of its transaction."""
+        found: dict[str, list[QueuedOrder]] = {}
+        for order in self._many(_of(Stage.RELAYED).order_by(_c.batch, _c.number)):
+            found.setdefault(order.batch or "", []).append(order)
+        return found
+
+    def note(
+        self,
+        placed: Mapping[int, int] | None = None,
+        skipped: Mapping[int, str] | None = None,
+        returned: Iterable[int] = (),
+    ) -> None:
+        """What became of relayed orders, by number: the slot, or the reason, or back to the queue. One that is no
+        longer relayed is left as it is."""
+        changes: list[tuple[Any, list[dict[str, Any]]]] = [
+            (_PLACE, [{"of": number, "at": slot} for number, slot in (placed or {}).items()]),
+            (_SKIP, [{"of": number, "why": why[:REASON_LENGTH_MAX]} for number, why in (skipped or {}).items()]),
+            (_RETURN, [{"of": number} for number in returned]),
+        ]
+        with self.store.write() as connection:
+            for statement, rows in changes:
+                if rows:
+                    connection.execute(statement, rows)
+
+    def reject(self, reasons: Mapping[int, str]) -> None:
+        """Skips queued orders that the chain would pass over, without a transaction; why, by number."""
+        skip = update(_orders).where(_c.number == bindparam("of"), _c.stage == Stage.QUEUED)
+        with self.store.write() as connection:
+            for number, why in reasons.items():
+                connection.execute(skip.values(stage=Stage.SKIPPED, reason=why[:REASON_LENGTH_MAX]), {"of": number})
+
+    def expire(self, round_: int) -> int:
+        """Ends the queued orders of rounds before `round_`; gives how many."""
+        late = update(_orders).where(_c.stage == Stage.QUEUED, _c.round < round_)
+        with self.store.read() as connection:
+            if connection.execute(_of(Stage.QUEUED).where(_c.round < round_).limit(1)).first() is None:
+                return 0
+        with self.store.write() as connection:
+            return int(connection.execute(late.values(stage=Stage.EXPIRED)).rowcount)
+
+    # ---- what is shown
+
+    def order(self, digest: bytes) -> QueuedOrder:
+        """One order by its digest. Raises UnknownIntent where nobody gave it."""
+        found = self._many(select(_orders).where(_c.digest == digest))
+        if not found:
+            raise UnknownIntent(f"order 0x{digest.hex()}")
+        return found[0]
+
+    def of_owner(self, owner: str, after: int = 0, limit: int = 100) -> list[QueuedOrder]:
+        """An owner's orders with numbers above `after`, oldest first."""
+        mine = select(_orders).where(_c.owner == owner, _c.number > after)
+        return self._many(mine.order_by(_c.number).limit(limit))
+
+    def latest(self, limit: int = 100) -> list[QueuedOrder]:
+        """The orders that came last, newest first."""
+        return self._many(select(_orders).order_by(_c.number.desc()).limit(limit))
+
+    def counts(self) -> dict[Stage, int]:
+        """How many orders stand where."""
+        with self.store.read() as connection:
+            found = connection.execute(select(_c.stage, func.count()).group_by(_c.stage)).all()
+        return dict.fromkeys(Stage, 0) | {Stage(row[0]): row[1] for row in found}
+
+    # ---- how it is done
+
+    def _many(self, statement: Select[Any]) -> list[QueuedOrder]:
+        with self.store.read() as connection:
+            return list(_read(connection.execute(statement)))
+
+    def _found(self, connection: Connection, column: Column[Any], values: Collection[Any]) -> dict[Any, QueuedOrder]:
+        found = {}
+        for part in _parts(values):
+            for one in _read(connection.execute(select(_orders).where(column.in_(part)))):
+                found[one.order.digest] = one
+        return found
+
+
+def _parts(values: Collection[Any]) -> Iterator[list[Any]]:
+    every = list(values)
+    return (every[start : start + _NAMED_AT_ONCE] for start in range(0, len(every), _NAMED_AT_ONCE))
+
+
+def _of(stage: Stage) -> Select[Any]:
+    return select(_orders).where(_c.stage == stage)
+
+
+def _row(order: NewOrder, accepted_ms: int) -> dict[str, Any]:
+    facts = {name: getattr(order, name) for name in _NEW}
+    return facts | {"accepted_ms": accepted_ms, "stage": Stage.QUEUED, "attempts": 0}
+
+
+def _read(rows: Iterable[Row[Any]]) -> Iterator[QueuedOrder]:
+    # By place, as the columns are declared: by name takes three times as long.
+    for row in rows:
+        values: tuple[Any, ...] = tuple(row)
+        number, order = values[0], NewOrder(*values[1:11])
+        accepted_ms, stage, attempts, batch, intent, slot, reason = values[11:]
+        yield QueuedOrder(number, order, accepted_ms, Stage(stage), attempts, batch, intent, slot, reason)
