@@ -137,15 +137,23 @@ def open_store(url: Secret) -> Store:
     else:
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), isolation_level="REPEATABLE READ")
     store = Store(engine)
-    with _mapped():
-        metadata.create_all(engine)
-    with store.write() as connection:
-        version = connection.execute(select(_schema.c.version)).scalar()
-        if version is None:
-            connection.execute(insert(_schema), {"version": SCHEMA})
-        elif version != SCHEMA:
-            raise BadStore(f"its tables are of version {version}, this program's of {SCHEMA}")
+    try:
+        with _mapped():
+            metadata.create_all(engine)
+        with store.write() as connection:
+            _check_version(connection)
+    except BaseException:
+        store.close()
+        raise
     return store
+
+
+def _check_version(connection: Connection) -> None:
+    version = connection.execute(select(_schema.c.version)).scalar()
+    if version is None:
+        connection.execute(insert(_schema), {"version": SCHEMA})
+    elif version != SCHEMA:
+        raise BadStore(f"its tables are of version {version}, this program's of {SCHEMA}")
 
 
 def _parsed(url: Secret) -> URL:
