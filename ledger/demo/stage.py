@@ -114,6 +114,12 @@ def accounts_needed(plan: Plan) -> int:
     return len(_OFFICES) + len(plan.providers) + len(plan.buyers)
 
 
+def people_of(plan: Plan) -> dict[str, Signer]:
+    """Everybody of this plan's day by name, each with a development account: the offices first."""
+    names = (*_OFFICES, *plan.providers, *plan.buyers)
+    return {name: signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), place) for place, name in enumerate(names)}
+
+
 def start_s(plan: Plan) -> int:
     """When the chain of this plan's day has to start, in seconds since the epoch."""
     return (plan.start_hour - HEADSTART_HOURS) * SECONDS_PER_HOUR
@@ -130,10 +136,7 @@ class Stage:
             raise InputError("A market day needs a chain whose clock can be set.", "Use anvil or eth-tester.")
         self.chain, self.plan, self.watch = chain, plan, watch
         self.clock: LocalClock = chain.clock
-        names = (*_OFFICES, *plan.providers, *plan.buyers)
-        self.people: dict[str, Signer] = {
-            name: signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), place) for place, name in enumerate(names)
-        }
+        self.people = people_of(plan)
         self.names: Mapping[str, str] = {signer.address: name for name, signer in self.people.items()}
         self.keeper = self.people["keeper"]
         self.diary = Diary()

@@ -1,0 +1,96 @@
+"""The stream: the same round draws the same orders, whoever asks; what it places trades; what is bought is used, and
+ends paid or refunded."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pytest
+
+from ledger.chain import connect
+from ledger.demo.live import FUNDS_MICRO, TERMS, Live, live_plan, open_market
+from ledger.errors import InputError
+from ledger.market import Market
+from ledger.model import LeaseState
+from ledger.node import local_node
+from ledger.product import Product
+from ledger.sender import Sender
+from ledger.units import SECONDS_PER_HOUR
+
+# Half an hour before an hour's end: what begins next is near, and still trades.
+START_S = 20_474 * 24 * SECONDS_PER_HOUR + SECONDS_PER_HOUR // 2
+
+
+@contextmanager
+def _furnished() -> Iterator[Live]:
+    with local_node("--gas-limit", "1000000000", start_s=START_S, accounts=60) as node:
+        chain = connect(node.url)
+        sender = Sender(chain)
+        live = Live(Market(chain, open_market(chain, sender, live_plan(chain.time_s() // SECONDS_PER_HOUR)), sender))
+        live.furnish()
+        yield live
+
+
+@pytest.fixture(scope="module")
+def live() -> Iterator[Live]:
+    with _furnished() as furnished:
+        yield furnished
+
+
+def test_furnish_leaves_alone_what_is_there(live: Live) -> None:
+    before = live.market.site_count(), live.market.cash_micro(live.people["keeper"].address)
+    Live(live.market).furnish()
+    assert (live.market.site_count(), live.market.cash_micro(live.people["keeper"].address)) == before
+    assert live.market.site(1).attested_units == live.plan.sites[0].units
+
+
+def test_round_is_drawn_by_its_number(live: Live) -> None:
+    again = Live(live.market)
+    again.furnish()
+    round_ = live.market.current_round() + 1
+    one, other = live.round(round_), again.round(round_)
+    assert [bid.terms for bid in one.bids] == [bid.terms for bid in other.bids]
+    assert [offer.title for offer, _ in one.offers] == [offer.title for offer, _ in other.offers]
+    assert one.bids
+    assert one.offers
+    assert [offer.title for offer, _ in live.round(round_ + 1).offers] != [offer.title for offer, _ in one.offers]
+
+
+def test_round_sells_nothing_that_closes_before_it_ends(live: Live) -> None:
+    for round_ in range(live.market.current_round(), live.market.current_round() + 60):
+        end_s = (round_ + 1) * TERMS.round_s
+        assert all(bid.terms.product.start_s > end_s + TERMS.lead_s for bid in live.round(round_).bids)
+
+
+def test_refill_brings_money_to_who_runs_low(live: Live) -> None:
+    buyer = live.people[live.plan.buyers[0]]
+    live.market.withdraw(live.market.cash_micro(buyer.address), buyer.address).send(buyer)
+    live.refill()
+    assert live.market.cash_micro(buyer.address) == FUNDS_MICRO
+
+
+@pytest.mark.slow
+def test_what_is_bought_is_used_and_paid(live: Live) -> None:
+    market, clock = live.market, live.market.chain.clock
+    assert clock is not None
+    live.prelude(12)
+    cleared = [event for event in market.history() if event.name == "Cleared"]
+    assert sum(event["units"] > 0 for event in cleared) >= len(cleared) // 2 > 0
+    while not market.lease_count():
+        live.prelude(1)
+        live.redeem(market.current_round())
+    leases = range(1, market.lease_count() + 1)
+    clock.go_to(max(Product.from_id(market.lease(number).product).end_s for number in leases) + 1)
+    while live.deliver():
+        pass
+    states = {number: market.lease(number).state for number in leases}
+    assert all(states[number] is LeaseState.RESOLVED for number in leases if number % 11)
+
+
+def test_prelude_wants_a_clock_to_set(live: Live) -> None:
+    stranger = Live(live.market)
+    clock, live.market.chain.clock = live.market.chain.clock, None
+    try:
+        with pytest.raises(InputError, match="clock"):
+            stranger.prelude(1)
+    finally:
+        live.market.chain.clock = clock
