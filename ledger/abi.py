@@ -1,15 +1,15 @@
 """What a contract's ABI says: calls and results to and from bytes, logs to events. Pure."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
 from eth_abi.abi import decode, encode
 from eth_abi.exceptions import DecodingError, EncodingError
-from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from ledger.codec import Layout, Unusual, Writer, checksummed, word_reader, word_writer, words_of
 from ledger.errors import InputError, NodeRefused
 
 
@@ -56,12 +56,38 @@ class Function:
     def selector(self) -> bytes:
         return keccak(text=f"{self.name}({','.join(_types(self.inputs))})")[:4]
 
+    @cached_property
+    def _input_types(self) -> list[str]:
+        return _types(self.inputs)
+
+    @cached_property
+    def _output_types(self) -> list[str]:
+        return _types(self.outputs)
+
+    @cached_property
+    def _writers(self) -> list[Writer] | None:
+        """How to write each argument, where each is one word."""
+        writers = [writer for writer in map(word_writer, self._input_types) if writer is not None]
+        return writers if len(writers) == len(self.inputs) else None
+
+    @cached_property
+    def _results(self) -> Layout | None:
+        return _layout(self._output_types)
+
     def encode(self, args: Sequence[Any]) -> bytes:
         """The calldata of a call. Raises InputError for arguments that do not fit."""
         try:
-            return self.selector + encode(_types(self.inputs), args)
+            return self.selector + self._encode(args)
         except (EncodingError, TypeError, ValueError, OverflowError) as error:
             raise InputError(f"{self.name} cannot be called with {args!r}: {error}.", "Check the amounts.") from None
+
+    def _encode(self, args: Sequence[Any]) -> bytes:
+        if self._writers is not None:
+            try:
+                return words_of(self._writers, args)
+            except Unusual:
+                pass
+        return encode(self._input_types, args)
 
     def decode(self, data: bytes) -> Any:
         """What a call returned: one value, a tuple of several, None for nothing; structs are mappings by field.
@@ -69,13 +95,21 @@ class Function:
         Raises NodeRefused for data that is no such result, as from an address without a contract.
         """
         try:
-            values = _named(self.outputs, decode(_types(self.outputs), data))
-        except DecodingError:
+            values = self._decode(data)
+        except (DecodingError, OverflowError):
             what = f"{len(data)} bytes that are no result" if data else "nothing: there is no contract"
             raise NodeRefused(f"{self.name} gave {what}", "Check the deployment manifest.") from None
         if len(values) < 2:
-            return values[0][1] if values else None
-        return tuple(value for _, value in values)
+            return values[0] if values else None
+        return tuple(values)
+
+    def _decode(self, data: bytes) -> list[Any]:
+        if self._results is not None:
+            try:
+                return self._results.read(data)
+            except Unusual:
+                pass
+        return [value for _, value in _named(self.outputs, decode(self._output_types, data))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,12 +139,14 @@ class Interface:
         entries = tuple(abi)
         self._functions: dict[tuple[str, int], Function] = {}
         self._events: dict[bytes, Mapping[str, Any]] = {}
+        self._readers: dict[bytes, Callable[[Log], Mapping[str, Any]]] = {}
         for entry in entries:
             if entry["type"] == "function":
                 function = Function(entry["name"], tuple(entry["inputs"]), tuple(entry["outputs"]))
                 self._functions[function.name, len(function.inputs)] = function
             elif entry["type"] == "event":
                 self._events[_topic(entry)] = entry
+                self._readers[_topic(entry)] = _event_reader(entry)
         self._constructor = next((tuple(one["inputs"]) for one in entries if one["type"] == "constructor"), ())
 
     def function(self, name: str, count: int) -> Function:
@@ -138,18 +174,64 @@ class Interface:
 
     def event(self, log: Log) -> Event | None:
         """What a log of this contract says; None for an event it does not declare."""
-        entry = self._events.get(log.topics[0]) if log.topics else None
-        if entry is None:
+        topic = log.topics[0] if log.topics else b""
+        read = self._readers.get(topic)
+        if read is None:
             return None
-        indexed = [one for one in entry["inputs"] if one["indexed"]]
-        plain = [one for one in entry["inputs"] if not one["indexed"]]
         try:
-            topics = [decode([_type(one)], topic)[0] for one, topic in zip(indexed, log.topics[1:], strict=True)]
-            values = dict([*_named(indexed, topics), *_named(plain, decode(_types(plain), log.data))])
-        except (DecodingError, ValueError):
+            values = read(log)
+        except (DecodingError, ValueError, OverflowError):
             return None
-        ordered = {one["name"]: values[one["name"]] for one in entry["inputs"]}
-        return Event(self.contract, entry["name"], ordered, log.address, log.block, log.transaction, log.index)
+        return Event(
+            self.contract, self._events[topic]["name"], values, log.address, log.block, log.transaction, log.index
+        )
+
+
+def _event_reader(entry: Mapping[str, Any]) -> Callable[[Log], Mapping[str, Any]]:
+    """Reads the values of one event, by name in the ABI's order. What it returns raises DecodingError, ValueError or
+    OverflowError for a log that is none."""
+    names = [one["name"] for one in entry["inputs"]]
+    # Where each input stands among what is read: the indexed ones first, which are topics.
+    order = sorted(range(len(names)), key=lambda place: not entry["inputs"][place]["indexed"])
+    places = [order.index(place) for place in range(len(names))]
+    indexed = [word_reader(_type(one)) for one in entry["inputs"] if one["indexed"]]
+    layout = _layout(_types(one for one in entry["inputs"] if not one["indexed"]))
+    topic_readers = [reader for reader in indexed if reader is not None]
+    if layout is None or len(topic_readers) != len(indexed):
+        return lambda log: _read_slowly(entry, log)
+    in_order = places == sorted(places)
+
+    def read(log: Log) -> Mapping[str, Any]:
+        try:
+            values = [reader(_word(topic)) for reader, topic in zip(topic_readers, log.topics[1:], strict=True)]
+            values += layout.read(log.data)
+        except Unusual:
+            return _read_slowly(entry, log)
+        return dict(zip(names, values if in_order else [values[place] for place in places], strict=True))
+
+    return read
+
+
+def _word(topic: bytes) -> bytes:
+    if len(topic) != 32:
+        raise Unusual
+    return topic
+
+
+def _read_slowly(entry: Mapping[str, Any], log: Log) -> Mapping[str, Any]:
+    """The same by eth_abi, for all that the fast way leaves to it."""
+    indexed = [one for one in entry["inputs"] if one["indexed"]]
+    plain = [one for one in entry["inputs"] if not one["indexed"]]
+    topics = [decode([_type(one)], topic)[0] for one, topic in zip(indexed, log.topics[1:], strict=True)]
+    values = dict([*_named(indexed, topics), *_named(plain, decode(_types(plain), log.data))])
+    return {one["name"]: values[one["name"]] for one in entry["inputs"]}
+
+
+def _layout(kinds: Sequence[str]) -> Layout | None:
+    try:
+        return Layout(kinds)
+    except Unusual:
+        return None
 
 
 def _topic(entry: Mapping[str, Any]) -> bytes:
@@ -178,4 +260,4 @@ def _plain(parameter: Mapping[str, Any], value: Any) -> Any:
         return tuple(_plain(each, item) for item in value)
     if kind == "tuple":
         return dict(_named(parameter["components"], value))
-    return to_checksum_address(value) if kind == "address" else value
+    return checksummed(value) if kind == "address" else value

@@ -9,9 +9,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from eth_utils.address import to_checksum_address
-
 from ledger.abi import Call, Log
+from ledger.codec import checksummed
 from ledger.errors import NodeRefused
 
 
@@ -38,6 +37,7 @@ class Receipt:
     gas_price_wei: int
     contract: str | None
     logs: tuple[Log, ...]
+    block_hash: str = ""
 
 
 def number_of(value: Any) -> int:
@@ -94,22 +94,25 @@ def read_receipt(found: Mapping[str, Any]) -> Receipt:
             index=number_of(found["transactionIndex"]),
             gas_used=number_of(found["gasUsed"]),
             gas_price_wei=number_of(found["effectiveGasPrice"]),
-            contract=to_checksum_address(created) if created else None,
+            contract=checksummed(created) if created else None,
             logs=tuple(map(read_log, found["logs"])),
+            block_hash=str(found.get("blockHash") or ""),
         )
 
 
 def read_log(entry: Mapping[str, Any]) -> Log:
     """One log. Raises NodeRefused for what is none."""
-    with _understood(entry, "a log"):
+    try:
         return Log(
-            address=to_checksum_address(entry["address"]),
-            topics=tuple(map(bytes_of, entry["topics"])),
+            address=checksummed(entry["address"]),
+            topics=tuple([bytes_of(topic) for topic in entry["topics"]]),
             data=bytes_of(entry["data"]),
             block=number_of(entry["blockNumber"]),
             transaction=str(entry["transactionHash"]),
             index=number_of(entry["logIndex"]),
         )
+    except (KeyError, TypeError, AttributeError, ValueError):
+        raise _nonsense(entry, "a log") from None
 
 
 @contextmanager

@@ -1,12 +1,17 @@
 """ABIs: calls, results and logs there and back, against an encoding written out by hand and against the chain."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import pytest
-from eth_abi.abi import encode
+from eth_abi.abi import decode, encode
+from eth_abi.exceptions import DecodingError
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger import InputError, Log, load_artifacts
+from ledger import InputError, Log, NodeRefused, load_artifacts
 from ledger.abi import Interface
 from tests.world import BUYER, World
 
@@ -119,6 +124,94 @@ def test_event_gives_its_values_in_the_order_of_the_abi(units: int, round_: int)
 )
 def test_log_that_is_no_event_of_the_contract_says_nothing(log: Log) -> None:
     assert BOOK.event(log) is None
+
+
+OURS = [(name, entry) for name, one in load_artifacts().items() for entry in one.abi if entry["type"] == "event"]
+INTERFACES = {name: Interface(name, one.abi) for name, one in load_artifacts().items()}
+
+
+def value_of(parameter: Mapping[str, Any], data: st.DataObject) -> Any:
+    kind = parameter["type"]
+    if kind.endswith("[]"):
+        return tuple(data.draw(st.lists(st.integers(0, 2**256 - 1), max_size=4)))
+    if kind == "tuple":
+        return tuple(value_of(one, data) for one in parameter["components"])
+    simple: dict[str, st.SearchStrategy[Any]] = {
+        "address": st.binary(min_size=20, max_size=20).map(lambda raw: "0x" + raw.hex()),
+        "bool": st.booleans(),
+        "string": st.text(max_size=40),
+        "bytes": st.binary(max_size=40),
+    }
+    if kind in simple:
+        return data.draw(simple[kind])
+    bits = int(kind.removeprefix("uint").removeprefix("bytes"))
+    if kind.startswith("bytes"):
+        return data.draw(st.binary(min_size=bits, max_size=bits))
+    return data.draw(st.integers(0, 2**bits - 1))
+
+
+def type_of(parameter: Mapping[str, Any]) -> str:
+    if parameter["type"] != "tuple":
+        return str(parameter["type"])
+    return f"({','.join(map(type_of, parameter['components']))})"
+
+
+def shown(parameter: Mapping[str, Any], value: Any) -> Any:
+    if parameter["type"] == "tuple":
+        return {one["name"]: shown(one, part) for one, part in zip(parameter["components"], value, strict=True)}
+    return to_checksum_address(value) if parameter["type"] == "address" else value
+
+
+@given(st.sampled_from(OURS), st.data())
+def test_every_event_of_ours_reads_as_it_was_written(event: tuple[str, Mapping[str, Any]], data: st.DataObject) -> None:
+    contract, entry = event
+    inputs = entry["inputs"]
+    values = [value_of(one, data) for one in inputs]
+    indexed = [(one, value) for one, value in zip(inputs, values, strict=True) if one["indexed"]]
+    plain = [(one, value) for one, value in zip(inputs, values, strict=True) if not one["indexed"]]
+    topic = keccak(text=f"{entry['name']}({','.join(map(type_of, inputs))})")
+    topics = (topic, *(encode([type_of(one)], [value]) for one, value in indexed))
+    written = encode([type_of(one) for one, _ in plain], [value for _, value in plain])
+    found = INTERFACES[contract].event(Log(HERE, topics, written, 1, "0xaa", 2))
+    assert found is not None
+    assert list(found.values.items()) == [
+        (one["name"], shown(one, value)) for one, value in zip(inputs, values, strict=True)
+    ]
+
+
+@given(st.sampled_from(OURS), st.lists(st.binary(max_size=33), max_size=4), st.binary(max_size=200), st.data())
+def test_malformed_log_says_nothing_or_what_eth_abi_reads(
+    event: tuple[str, Mapping[str, Any]], topics: list[bytes], raw: bytes, data: st.DataObject
+) -> None:
+    contract, entry = event
+    inputs = entry["inputs"]
+    words = data.draw(st.lists(st.integers(0, 130), max_size=6))
+    raw = data.draw(st.sampled_from([raw, b"".join(word.to_bytes(32) for word in words)]))
+    topics = data.draw(st.sampled_from([topics, [bytes(31) + b"\x01"] * sum(one["indexed"] for one in inputs)]))
+    topic = keccak(text=f"{entry['name']}({','.join(map(type_of, inputs))})")
+    found = INTERFACES[contract].event(Log(HERE, (topic, *topics), raw, 1, "0xaa", 2))
+    indexed, plain = ([one for one in inputs if one["indexed"] == which] for which in (True, False))
+    try:
+        values = [decode([type_of(one)], part)[0] for one, part in zip(indexed, topics, strict=True)]
+        values += decode(list(map(type_of, plain)), raw)
+    except (DecodingError, ValueError, OverflowError):
+        assert found is None
+        return
+    assert found is not None
+    read = dict(zip([one["name"] for one in (*indexed, *plain)], values, strict=True))
+    assert found.values == {one["name"]: shown(one, read[one["name"]]) for one in inputs}
+
+
+def test_length_beyond_all_measure_is_no_crash() -> None:
+    """A node may claim any length for a text: eth_abi overflows at it."""
+    words = [32 + 8, 1, 0, 0]
+    topics = (INTERFACES["Exchange"].topic("OrderSkipped"), bytes(32), bytes(32))
+    log = Log(HERE, topics, b"".join(word.to_bytes(32) for word in words), 1, "0xaa", 2)
+    huge = Log(HERE, topics, (0).to_bytes(32) + (64).to_bytes(32) + (2**255).to_bytes(32), 1, "0xaa", 2)
+    assert INTERFACES["Exchange"].event(log) is None
+    assert INTERFACES["Exchange"].event(huge) is None
+    with pytest.raises(NodeRefused, match="no result"):
+        INTERFACES["Capacity"].call(HERE, "uri", 1).result((32).to_bytes(32) + (2**255).to_bytes(32))
 
 
 def test_no_function_of_ours_is_overloaded_by_type_alone() -> None:
