@@ -2,10 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from eth_abi.abi import encode
 from eth_utils.crypto import keccak
+
+from ledger.codec import Unusual, Writer, word_writer, words_of
 
 _DOMAIN = (("name", "string"), ("version", "string"), ("chainId", "uint256"), ("verifyingContract", "address"))
 
@@ -26,9 +29,7 @@ class Domain:
     @property
     def separator(self) -> bytes:
         """The hash that sets signatures of this domain apart from all others."""
-        name, version, chain_id, contract = self._fields()
-        hashed = (_type_hash("EIP712Domain", _DOMAIN), keccak(text=name), keccak(text=version), chain_id, contract)
-        return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], hashed))
+        return _separator(*self._fields())
 
     def _fields(self) -> tuple[Any, ...]:
         return self.name, self.version, self.chain_id, self.contract
@@ -43,9 +44,9 @@ class Struct:
 
     def digest(self, values: Mapping[str, Any], domain: Domain) -> bytes:
         """The 32 bytes that are signed."""
-        kinds = ["bytes32", *(kind for _, kind in self.fields)]
-        words = (_type_hash(self.name, self.fields), *(values[name] for name, _ in self.fields))
-        return keccak(b"\x19\x01" + domain.separator + keccak(encode(kinds, words)))
+        fields = tuple(self.fields)
+        words = _words(fields, [values[name] for name, _ in fields])
+        return keccak(b"\x19\x01" + domain.separator + keccak(_type_hash(self.name, fields) + words))
 
     def typed_data(self, values: Mapping[str, Any], domain: Domain) -> dict[str, Any]:
         """The message as a wallet's eth_signTypedData_v4 takes it."""
@@ -61,5 +62,31 @@ def _listed(fields: Sequence[tuple[str, str]]) -> list[dict[str, str]]:
     return [{"name": name, "type": kind} for name, kind in fields]
 
 
-def _type_hash(name: str, fields: Sequence[tuple[str, str]]) -> bytes:
+Fields = tuple[tuple[str, str], ...]
+
+
+@lru_cache(maxsize=64)
+def _separator(name: str, version: str, chain_id: int, contract: str) -> bytes:
+    hashed = (_type_hash("EIP712Domain", _DOMAIN), keccak(text=name), keccak(text=version), chain_id, contract)
+    return keccak(encode(["bytes32", "bytes32", "bytes32", "uint256", "address"], hashed))
+
+
+@lru_cache(maxsize=64)
+def _type_hash(name: str, fields: Fields) -> bytes:
     return keccak(text=f"{name}({','.join(f'{kind} {field}' for field, kind in fields)})")
+
+
+@lru_cache(maxsize=64)
+def _writers(fields: Fields) -> list[Writer] | None:
+    writers = [writer for _, kind in fields if (writer := word_writer(kind)) is not None]
+    return writers if len(writers) == len(fields) else None
+
+
+def _words(fields: Fields, values: Sequence[Any]) -> bytes:
+    writers = _writers(fields)
+    if writers is not None:
+        try:
+            return words_of(writers, values)
+        except Unusual:
+            pass
+    return encode([kind for _, kind in fields], values)

@@ -2,20 +2,32 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from eth_account import Account
 from eth_account.signers.local import LocalAccount
-from eth_keys.datatypes import Signature
+from eth_keys.datatypes import PrivateKey, Signature
 from eth_keys.exceptions import BadSignature
-from eth_typing import Hash32
+from eth_utils.crypto import keccak
 from eth_utils.exceptions import ValidationError
 
+from ledger.codec import checksummed
 from ledger.errors import BadKey, BadSetting
 from ledger.settings import Secret, Settings, variable_of
+from ledger.transactions import envelope_of, hash_of
+
+secp256k1: ModuleType | None
+try:
+    import coincurve
+
+    secp256k1 = coincurve
+except ImportError:
+    # It has no build for the newest Python at first: eth_keys does the same, much more slowly.
+    secp256k1 = None
 
 Account.enable_unaudited_hdwallet_features()
 
@@ -33,10 +45,11 @@ class SignedTransaction:
 class Signer:
     """An account that can sign. Make one with the functions below."""
 
-    __slots__ = ("_account", "address")
+    __slots__ = ("_account", "_sign", "address")
 
     def __init__(self, account: LocalAccount) -> None:
         self._account = account
+        self._sign = _signing_with(bytes(account.key))
         self.address: str = str(account.address)
         """Checksummed."""
 
@@ -48,12 +61,18 @@ class Signer:
 
     def sign_transaction(self, fields: Mapping[str, Any]) -> SignedTransaction:
         """Signs a transaction with web3's field names (`to`, `data`, `nonce`, `gas`, `maxFeePerGas`, …)."""
-        signed = self._account.sign_transaction(dict(fields))
-        return SignedTransaction(bytes(signed.raw_transaction), "0x" + bytes(signed.hash).hex())
+        envelope = envelope_of(fields)
+        if envelope is None:
+            signed = self._account.sign_transaction(dict(fields))
+            raw = bytes(signed.raw_transaction)
+        else:
+            raw = envelope.signed(self._sign(envelope.digest))
+        return SignedTransaction(raw, hash_of(raw))
 
     def sign_digest(self, digest: bytes) -> bytes:
         """65 bytes r, s, v over 32 bytes that the caller has made (EIP-712): never over what a stranger sends."""
-        return bytes(self._account.unsafe_sign_hash(Hash32(digest)).signature)
+        signature = self._sign(digest)
+        return signature[:64] + bytes((signature[64] + 27,))
 
 
 def recover(digest: bytes, signature: bytes) -> str | None:
@@ -61,10 +80,27 @@ def recover(digest: bytes, signature: bytes) -> str | None:
     if len(signature) != 65 or signature[64] not in (27, 28) or int.from_bytes(signature[32:64]) > _HALF_ORDER:
         return None
     try:
-        parts = signature[:64] + bytes([signature[64] - 27])
-        return str(Signature(parts).recover_public_key_from_msg_hash(digest).to_checksum_address())
-    except (BadSignature, ValidationError):
+        public = _public_key(digest, signature[:64] + bytes((signature[64] - 27,)))
+    except (BadSignature, ValidationError, ValueError):
         return None
+    return checksummed(keccak(public)[12:])
+
+
+def _signing_with(key: bytes) -> Callable[[bytes], bytes]:
+    """Signs 32 bytes: 65 bytes r, s, parity, the same each time (RFC 6979), with the lower s. The key stays inside."""
+    if secp256k1 is None:
+        slow = PrivateKey(key)
+        return lambda digest: bytes(slow.sign_msg_hash(digest).to_bytes())
+    fast = secp256k1.PrivateKey(key)
+    return lambda digest: bytes(fast.sign_recoverable(digest, hasher=None))
+
+
+def _public_key(digest: bytes, signature: bytes) -> bytes:
+    """64 bytes."""
+    if secp256k1 is None:
+        return bytes(Signature(signature).recover_public_key_from_msg_hash(digest).to_bytes())
+    public = secp256k1.PublicKey.from_signature_and_message(signature, digest, hasher=None)
+    return bytes(public.format(compressed=False)[1:])
 
 
 # Half of the order of secp256k1: contracts refuse the higher of the two equivalent values of s.

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+from eth_abi.exceptions import EncodingError
 from eth_account.messages import encode_typed_data
 from eth_utils.crypto import keccak
 from hypothesis import given
@@ -16,6 +18,8 @@ VALUES = {
     "uint8": st.integers(0, 255),
     "address": ADDRESSES,
     "bool": st.booleans(),
+    "bytes32": st.binary(min_size=32, max_size=32),
+    "int64": st.integers(-(2**63), 2**63 - 1),
 }
 
 
@@ -39,3 +43,9 @@ def test_digest_is_of_its_domain_alone(message: tuple[Struct, dict[str, Any]], d
     struct, values = message
     elsewhere = Domain(domain.name, domain.version, domain.chain_id ^ 1, domain.contract)
     assert struct.digest(values, domain) != struct.digest(values, elsewhere)
+
+
+@pytest.mark.parametrize("value", [-1, 256, "a", None, 1.5])
+def test_value_that_does_not_fit_is_refused(value: object) -> None:
+    with pytest.raises(EncodingError):
+        Struct("Message", [("units", "uint8")]).digest({"units": value}, Domain("", "", 1, "0x" + "11" * 20))

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from eth_account import Account
 from eth_keys.constants import SECPK1_N
+from eth_keys.datatypes import Signature
+from eth_keys.exceptions import BadSignature
+from eth_utils.exceptions import ValidationError
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -17,7 +20,9 @@ from ledger import (
     BadSetting,
     Secret,
     Settings,
+    Signer,
     create_keystore,
+    keys,
     load_signer,
     open_keystore,
     signer_from_key_file,
@@ -140,6 +145,42 @@ def test_higher_s_is_refused_as_the_contracts_refuse_it() -> None:
     twin = (SECPK1_N - int.from_bytes(signature[32:64])).to_bytes(32)
     assert recover(digest, signature[:32] + twin + bytes([55 - signature[64]])) is None
     assert recover(digest, signature[:64]) is None
+
+
+@given(st.binary(min_size=32, max_size=32), st.integers(1, SECPK1_N - 1))
+def test_signature_is_what_eth_account_makes(digest: bytes, number: int) -> None:
+    """The same bytes each time (RFC 6979), whoever computes them."""
+    account = Account.from_key(number.to_bytes(32))
+    signature = Signer(account).sign_digest(digest)
+    assert signature == bytes(account.unsafe_sign_hash(digest).signature)
+    assert recover(digest, signature) == account.address
+
+
+@given(st.binary(min_size=65, max_size=65), st.binary(min_size=31, max_size=33))
+def test_any_bytes_are_a_signature_as_eth_keys_says(parts: bytes, digest: bytes) -> None:
+    lower = bytes(1) + parts[33:64]
+    signature = parts[:32] + lower + bytes([27 + parts[64] % 2])
+    try:
+        public = Signature(signature[:64] + bytes([parts[64] % 2])).recover_public_key_from_msg_hash(digest)
+        expected: str | None = public.to_checksum_address()
+    except (BadSignature, ValidationError):
+        expected = None
+    assert recover(digest, signature) == expected
+
+
+def test_without_coincurve_the_same_is_signed_and_recovered(monkeypatch: pytest.MonkeyPatch) -> None:
+    fields = {"type": 2, "chainId": 1, "nonce": 3, "gas": 9, "maxFeePerGas": 2, "maxPriorityFeePerGas": 1, "value": 0}
+    fast = SIGNER.sign_digest(b"\x07" * 32), SIGNER.sign_transaction(fields | {"data": b"\x01"})
+    monkeypatch.setattr(keys, "secp256k1", None)
+    slow = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC))
+    assert (slow.sign_digest(b"\x07" * 32), slow.sign_transaction(fields | {"data": b"\x01"})) == fast
+    assert recover(b"\x07" * 32, fast[0]) == ADDRESS
+    assert recover(b"\x07" * 32, bytes(64) + b"\x1b") is None
+
+
+def test_nothing_to_sign_but_32_bytes() -> None:
+    with pytest.raises(ValueError, match="32"):
+        SIGNER.sign_digest(b"too short")
 
 
 def test_signed_transaction_is_the_signers() -> None:
