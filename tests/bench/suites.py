@@ -1,0 +1,12 @@
+"""Which benchmarks there are."""
+
+from collections.abc import Mapping
+
+from tests.bench import signing
+from tests.bench.figures import Suite
+
+SUITES: Mapping[str, Mapping[str, Suite]] = {
+    "ledger": {
+        "build and sign": signing.figures,
+    },
+}
