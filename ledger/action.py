@@ -6,10 +6,11 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ledger.abi import Call
+from ledger.envelope import UnsignedTransaction
 from ledger.errors import LedgerError, Reverted
 from ledger.keys import Signer
 from ledger.rpc import Receipt
-from ledger.sender import Sender, Sent, UnsignedTransaction
+from ledger.sender import Sender, Sent
 
 T = TypeVar("T")
 

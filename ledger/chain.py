@@ -22,7 +22,7 @@ from web3.utils.address import get_create_address
 from ledger.abi import Call, Event, Interface, Log
 from ledger.artifacts import Artifact, Deployment, load_artifacts
 from ledger.clock import AnvilClock, InProcessClock, LocalClock
-from ledger.errors import NodeRefused, Unreachable, WrongChain
+from ledger.errors import LedgerError, NodeRefused, Reverted, Unreachable, WrongChain
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.reverts import Reverts
 from ledger.rpc import Block, Receipt, bytes_of, message_of, number_of, read_block, read_log, read_receipt, tag_of
@@ -88,21 +88,35 @@ class Chain:
 
         Raises what `request` raises, for the first that failed.
         """
+        results = self.outcomes(wanted)
+        for result in results:
+            if isinstance(result, LedgerError):
+                raise result
+        return results
+
+    def outcomes(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        """As `batch`, but a request that the node refused is an error among the results. Raises Unreachable."""
         provider = self._web3.provider
         if not isinstance(provider, HTTPProvider):
-            return [self.request(method, *params) for method, params in wanted]
+            return [self._outcome(method, *params) for method, params in wanted]
         results: list[Any] = []
         for start in range(0, len(wanted), _BATCH_MAX):
             part = [(RPCEndpoint(method), list(params)) for method, params in wanted[start : start + _BATCH_MAX]]
             with self._mapped():
                 responses = provider.make_batch_request(part)
-            results += map(self._result, responses if isinstance(responses, list) else [responses])
+            if not isinstance(responses, list) or len(responses) != len(part):
+                raise NodeRefused(f"it answered {str(responses)[:80]!r} where {len(part)} answers belong")
+            results += map(self._result, responses)
         return results
 
+    def _outcome(self, method: str, *params: Any) -> Any:
+        try:
+            return self.request(method, *params)
+        except (NodeRefused, Reverted) as error:
+            return error
+
     def _result(self, response: Mapping[str, Any]) -> Any:
-        if "error" in response:
-            raise self.reverts.of_node_error(response["error"])
-        return response.get("result")
+        return self.reverts.of_node_error(response["error"]) if "error" in response else response.get("result")
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ LedgerError                 what went wrong, and what to do next
 │   ├── BadSetting          an environment variable does not say what it must
 │   ├── BadKey              a key file cannot be read or opened; says nothing of what is in it
 │   ├── BadStore            a database address that is none, or a database of another program or version
+│   ├── BadJournal          a local chain's journal that does not read as written, or not as it came out before
 │   ├── KeyReused           an idempotency key that named another call before
 │   ├── OrderNumberTaken    an owner's number of a signed order that stands for another order of that round
 │   ├── UnknownIntent       nothing was ever sent under that number or key
@@ -20,7 +21,9 @@ LedgerError                 what went wrong, and what to do next
     ├── NodeRefused         a node did not take a call or a transaction, for a reason of its own
     ├── StoreUnavailable    the database cannot be read or written
     ├── KeyBusy             another process sends with the same key
+    ├── ChainBusy           another process runs the local chain of that folder
     ├── HistoryBroken       a node contradicts what was final
+    ├── Cancelled           a transaction was not carried out: another took its place
     └── NotIncluded         a transaction was sent and is in no block yet
 
 Each error is two sentences: the problem, with the values that matter, and the remedy.
@@ -137,6 +140,20 @@ class BadStore(InputError):
         self.why = why
 
 
+class BadJournal(InputError):
+    """The journal at `path` of a local chain cannot be replayed; `offset` is where, in bytes (None: by its meaning)."""
+
+    def __init__(self, path: str, why: str, offset: int | None = None) -> None:
+        place = "" if offset is None else f" at byte {offset}"
+        super().__init__(
+            f"The journal {path} cannot be used{place}: {why}.",
+            "Put a copy of it back, or begin a new chain in another folder.",
+        )
+        self.path = path
+        self.why = why
+        self.offset = offset
+
+
 class KeyReused(InputError):
     """An idempotency key names what was asked before, and something else is asked now."""
 
@@ -246,6 +263,16 @@ class KeyBusy(Unavailable):
         self.holder = holder
 
 
+class ChainBusy(Unavailable):
+    """Another process runs the local chain in `folder`."""
+
+    def __init__(self, folder: str) -> None:
+        super().__init__(
+            f"Another process runs the chain in {folder}.", "Stop it, use its node, or name another folder."
+        )
+        self.folder = folder
+
+
 class HistoryBroken(Unavailable):
     """What the node says now contradicts what it said was final: nothing can be built on it."""
 
@@ -255,6 +282,17 @@ class HistoryBroken(Unavailable):
             "Ask another node; if all agree, rebuild with `compute-ledger index --rebuild`.",
         )
         self.block = block
+        self.why = why
+
+
+class Cancelled(Unavailable):
+    """The intent `number` was not carried out and will not be: another transaction took its place."""
+
+    def __init__(self, number: int, why: str) -> None:
+        super().__init__(
+            f"Intent {number} was not carried out: {why}.", "Send it again under another key, if still wanted."
+        )
+        self.number = number
         self.why = why
 
 

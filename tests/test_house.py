@@ -76,7 +76,7 @@ INVARIANT = """
 # A breach of each rule, the least one, beside the finding that it must lead to.
 BREACHES: tuple[tuple[Check, dict[str, str], str], ...] = (
     (house.layers, {"ledger/units.py": "from ledger.model import A"}, "units.py:1: layer 0 imports ledger.model.A"),
-    (house.layers, {"ledger/market.py": "def f():\n    from ledger import cli"}, "market.py:2: layer 7 imports"),
+    (house.layers, {"ledger/market.py": "def f():\n    from ledger import cli"}, "imports ledger.cli, which is not lower"),
     (house.layers, {"ledger/product.py": "import ledger"}, "layer 1 imports ledger,"),
     (house.layers, {"ledger/misc.py": ""}, "has no layer"),
     (house.confinement, {"ledger/market.py": "from web3.types import TxParams"}, "imports web3.types.TxParams"),

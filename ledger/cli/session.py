@@ -17,10 +17,11 @@ from ledger.chain import Chain, connect
 from ledger.cli.console import REFUSED, Console
 from ledger.delivery import Delivery
 from ledger.errors import InputError, UnreadableText
+from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
-from ledger.sender import WEI_PER_GWEI, Sender
+from ledger.sender import Sender
 from ledger.settings import Secret, Settings
 from ledger.standard import Standard, load_standard
 from ledger.units import (
@@ -62,7 +63,11 @@ class Session:
 
     @cached_property
     def sender(self) -> Sender:
-        return Sender(self.chain, self.settings.fee_cap_gwei * WEI_PER_GWEI, self.settings.receipt_timeout_s)
+        return Sender(
+            self.chain,
+            fees=FeePolicy(cap_wei=self.settings.fee_cap_gwei * WEI_PER_GWEI),
+            timeout_s=self.settings.receipt_timeout_s,
+        )
 
     @cached_property
     def market(self) -> Market:

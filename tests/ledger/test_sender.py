@@ -15,9 +15,10 @@ from ledger import (
     errors,
 )
 from ledger.chain import TRANSACTION_GAS_MAX, created_address
+from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.keys import signer_from_mnemonic
 from ledger.node import DEVELOPMENT_MNEMONIC
-from ledger.sender import WEI_PER_GWEI, Sent
+from ledger.sender import Sent
 from tests.world import World
 
 PAUPER = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), 10_000)
@@ -65,10 +66,10 @@ def test_account_without_gas_money_is_told_so(world: World) -> None:
 
 
 def test_gas_above_the_cap_is_not_paid(world: World) -> None:
-    frugal = Sender(world.chain, fee_cap_wei=1)
+    frugal = Sender(world.chain, fees=FeePolicy(cap_wei=1))
     with pytest.raises(NodeRefused, match="more than the cap"):
         frugal.send(faucet(world).call, world.seller)
-    enough = Sender(world.chain, fee_cap_wei=5 * WEI_PER_GWEI)
+    enough = Sender(world.chain, fees=FeePolicy(cap_wei=5 * WEI_PER_GWEI))
     assert enough.build(faucet(world).call, world.seller.address).max_fee_wei <= 5 * WEI_PER_GWEI
 
 
