@@ -182,18 +182,26 @@ class RelayQueue:
                 claimed[name] = [number for number in numbers if number in free]
         return claimed
 
-    def note_intent(self, intents: Mapping[str, int]) -> None:
-        """Which intent of the sender each batch became."""
+    def note_intent(self, batch: str, intent: int) -> None:
+        """Which intent of the sender a batch became."""
         with self.store.write() as connection:
-            for name, intent in intents.items():
-                connection.execute(update(_orders).where(_c.batch == name).values(intent=intent))
+            connection.execute(update(_orders).where(_c.batch == batch).values(intent=intent))
 
-    def on_the_way(self) -> dict[str, list[QueuedOrder]]:
-        """The relayed orders whose end is not known, by batch, each in the order of its transaction."""
-        found: dict[str, list[QueuedOrder]] = {}
-        for order in self._many(_of(Stage.RELAYED).order_by(_c.batch, _c.number)):
-            found.setdefault(order.batch or "", []).append(order)
-        return found
+    def batches(self) -> dict[str, int]:
+        """The batches whose end is not known, by name, with the round that they are for."""
+        relayed = select(_c.batch, func.max(_c.round)).where(_c.stage == Stage.RELAYED).group_by(_c.batch)
+        with self.store.read() as connection:
+            return {row[0]: row[1] for row in connection.execute(relayed)}
+
+    def batch(self, name: str) -> list[QueuedOrder]:
+        """The relayed orders of a batch, in the order of its transaction: first come first."""
+        return self._many(_of(Stage.RELAYED).where(_c.batch == name).order_by(_c.number))
+
+    def release(self, name: str) -> None:
+        """Puts the orders of a batch that was never sent back into the queue."""
+        unsent = update(_orders).where(_c.batch == name, _c.stage == Stage.RELAYED)
+        with self.store.write() as connection:
+            connection.execute(unsent.values(stage=Stage.QUEUED, batch=None, intent=None))
 
     def note(
         self,

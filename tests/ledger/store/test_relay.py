@@ -84,14 +84,20 @@ def test_waiting_gives_the_first_first_and_no_more_than_asked(queue: RelayQueue)
 def test_claim_gives_an_order_to_one_batch_only(queue: RelayQueue) -> None:
     numbers = [one.number for one in queue.accept([new_order(seed) for seed in range(4)], 1_000)]
     assert queue.claim({"a": numbers[:2], "b": [numbers[3], numbers[1]]}) == {"a": numbers[:2], "b": [numbers[3]]}
-    queue.note_intent({"b": 12})
-    on_the_way = queue.on_the_way()
-    assert {name: [one.number for one in orders] for name, orders in on_the_way.items()} == {
-        "a": numbers[:2],
-        "b": [numbers[3]],
-    }
-    assert [one.intent for one in on_the_way["b"]] == [12]
+    queue.note_intent("b", 12)
+    assert queue.batches() == {"a": 7, "b": 7}
+    assert [one.number for one in queue.batch("a")] == numbers[:2]
+    assert [(one.number, one.intent) for one in queue.batch("b")] == [(numbers[3], 12)]
     assert [one.number for one in queue.waiting(7, 10)] == [numbers[2]]
+
+
+def test_release_puts_a_batch_that_was_not_sent_back_as_it_was(queue: RelayQueue) -> None:
+    before = queue.accept([new_order(seed) for seed in range(3)], 1_000)
+    queue.claim({"a": [before[0].number, before[1].number], "b": [before[2].number]})
+    queue.note(placed={before[1].number: 4})
+    queue.release("a")
+    assert queue.waiting(7, 10) == before[:1]
+    assert queue.batches() == {"b": 7}
 
 
 def test_note_ends_orders_once(queue: RelayQueue) -> None:
