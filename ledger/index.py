@@ -92,8 +92,8 @@ class Ranges:
 
 _RANGE = re.compile(r"\[\s*(0x[0-9a-f]+|\d+)\s*,\s*(0x[0-9a-f]+|\d+)\s*\]", re.IGNORECASE)
 _LIMIT = re.compile(
-    r"(?:limit(?:ed)?(?: to| of|:| is)?|max(?:imum)?(?: is|:| of| allowed is)?|exceeds?|up to(?: an?)?|over|than)"
-    r"(?: the| an?| max| range| 0 -)* ([\d,]+)k?(?= ?-? ?blocks?| range|$|\.|,|\))",
+    r"(?:limited to|max(?:imum)?(?: allowed)?(?: block)?(?: range)?(?: is|:| of)?|exceeds?|up to|over|than)"
+    r"(?: the| an?| range| 0 -)* ([\d,]+)(k?)(?= ?-? ?blocks?\b| range|$|\.|,|\))",
     re.IGNORECASE,
 )
 
@@ -109,10 +109,10 @@ def suggested(why: str, from_block: int) -> int | None:
         first, last = (int(text, 16 if text.lower().startswith("0x") else 10) for text in found.groups())
         return last - first + 1 if first == from_block and last >= first else None
     limit = _LIMIT.search(why) if "block" in why.lower() or "range" in why.lower() else None
-    count = int(limit[1].replace(",", "")) if limit is not None else 0
-    if limit is not None and limit[0].lower().endswith("k"):
-        count *= 1_000
-    return count or None
+    digits = limit[1].replace(",", "") if limit is not None else ""
+    if limit is None or not digits.isascii() or not digits.isdigit():
+        return None
+    return int(digits) * (1_000 if limit[2] else 1) or None
 
 
 class Index:
@@ -153,19 +153,17 @@ class Index:
 
         Raises HistoryBroken where the node contradicts what was final, Unavailable where it does not answer.
         """
+        before = self.head.finalized
         latest, final, ours = self._look()
         yield from self._reconsider(latest, ours)
         last = latest.block if blocks is None else min(latest.block, self.head.block + blocks)
-        finalized = max(self.head.finalized, min(final, last), min(latest.block, last) - self._window)
+        finalized = max(self.head.finalized, min(final, last), last - self._window)
         self.history.head = replace(self.head, head=latest.block)
         yield from self._backfill(min(finalized, last))
         yield from self._tip(last)
-        finalized = min(finalized, self.head.block)
-        if finalized > self.head.finalized or self.head.head != latest.block:
-            moved = finalized > self.head.finalized
-            self.history.finalize(replace(self.head, finalized=finalized))
-            if moved:
-                yield Finalized(finalized)
+        self.history.finalize(replace(self.head, finalized=max(before, min(finalized, self.head.block))))
+        if self.head.finalized > before:
+            yield Finalized(self.head.finalized)
 
     # ---- what the node has
 

@@ -217,6 +217,12 @@ def obligations(store: Store, site: int | None = None, product: int | None = Non
     return _rows(store, ObligationRow, wanted.order_by(of.product, of.site))
 
 
+def obligation(store: Store, product: int, site: int) -> ObligationRow | None:
+    """What one site owes of one product; None where it never issued any."""
+    of = t.OBLIGATIONS.c
+    return _one(store, ObligationRow, _all(ObligationRow, t.OBLIGATIONS).where(of.product == product, of.site == site))
+
+
 def obligations_due(store: Store, now_s: int, limit: int = PAGE) -> list[ObligationRow]:
     """Obligations whose window and grace are over at `now_s`, so that anyone may expire them."""
     of = t.OBLIGATIONS.c
