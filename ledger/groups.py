@@ -40,6 +40,11 @@ class Groups(Generic[T, R]):
             raise place.failure
         return place.result[0]
 
+    def waiting(self) -> int:
+        """How many wait for their turn now."""
+        with self._door:
+            return len(self._waiting)
+
     def _serve(self) -> None:
         with self._door:
             group, self._waiting = self._waiting[: self._most], self._waiting[self._most :]
