@@ -34,7 +34,7 @@ LAYERS = {
             "scribe store.board store.past action outgoing relays rows audit.acts audit.duties audit.proofs",
             "localchain market delivery deployment backlog index audit.headers audit.replay cli.console",
             "keeper audit.checks audit.export audit.stored cli.session demo.stage",
-            "audit.run cli.verbs cli.keeper cli.node cli.governance cli.services demo.trading",
+            "audit.run cli.verbs cli.index cli.keeper cli.node cli.governance cli.services demo.trading",
             "cli.main demo.day demo.live",
             "demo.board",
             "demo.main",

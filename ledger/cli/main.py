@@ -13,6 +13,9 @@ import click
 from ledger.artifacts import MarketTerms
 from ledger.cli.console import Console
 from ledger.cli.governance import COMMANDS as GOVERNING
+from ledger.cli.index import index
+from ledger.cli.keeper import keeper, queue
+from ledger.cli.node import node
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
 from ledger.cli.verbs import COMMANDS, format_time
 from ledger.deployment import Roles, deploy, seed_standard
@@ -292,5 +295,5 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in (*COMMANDS, *GOVERNING):
+for _command in (keeper, queue, node, index, *COMMANDS, *GOVERNING):
     main.add_command(_command)
