@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import requests
 from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
 from eth_tester.exceptions import TransactionFailed, TransactionNotFound  # type: ignore[import-untyped]
 from eth_tester.exceptions import ValidationError as TesterValidationError
 from eth_typing import HexAddress, HexStr
 from eth_utils.exceptions import ValidationError
-from web3 import EthereumTesterProvider, HTTPProvider, Web3
+from web3 import EthereumTesterProvider, Web3
 from web3.exceptions import Web3Exception, Web3RPCError
 from web3.types import Nonce, RPCEndpoint
 from web3.utils.address import get_create_address
@@ -22,11 +21,12 @@ from web3.utils.address import get_create_address
 from ledger.abi import Call, Event, Interface, Log
 from ledger.artifacts import Artifact, Deployment, load_artifacts
 from ledger.clock import AnvilClock, InProcessClock, LocalClock
-from ledger.errors import LedgerError, NodeRefused, Reverted, Unreachable, WrongChain
+from ledger.endpoints import HEAD_LAG_MAX_BLOCKS, Endpoints, Health
+from ledger.errors import LedgerError, NodeRefused, Reverted, WrongChain
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.reverts import Reverts
 from ledger.rpc import Block, Receipt, bytes_of, message_of, number_of, read_block, read_log, read_receipt, tag_of
-from ledger.settings import host_of
+from ledger.settings import urls_of
 
 TRANSACTION_GAS_MAX = 2**24
 """What one transaction may burn (EIP-7825)."""
@@ -52,11 +52,10 @@ class Quote:
 
 
 class Chain:
-    """One node of one chain. Build it with `connect` or `in_process_chain`."""
+    """One chain, by one or several nodes. Build it with `connect` or `in_process_chain`."""
 
-    def __init__(self, web3: Web3, host: str) -> None:
-        self._web3 = web3
-        self._host = host
+    def __init__(self, node: Endpoints | Web3) -> None:
+        self._node = node
         self._artifacts = load_artifacts()
         self._interfaces = {name: Interface(name, artifact.abi) for name, artifact in self._artifacts.items()}
         self.reverts = Reverts(artifact.abi for artifact in self._artifacts.values())
@@ -68,20 +67,23 @@ class Chain:
     @property
     def in_process(self) -> bool:
         """Whether the chain is eth-tester, which has no estimates and no waiting."""
-        return isinstance(self._web3.provider, EthereumTesterProvider)
+        return isinstance(self._node, Web3)
 
     def _local_clock(self) -> LocalClock | None:
-        provider = self._web3.provider
-        if isinstance(provider, EthereumTesterProvider):
-            return InProcessClock(provider.ethereum_tester)
+        if isinstance(self._node, Web3) and isinstance(self._node.provider, EthereumTesterProvider):
+            return InProcessClock(self._node.provider.ethereum_tester)
         return AnvilClock(self.request) if "anvil" in str(self.request("web3_clientVersion")).lower() else None
 
     # ---- the node
 
     def request(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request, its result as the node gives it. Raises Reverted, NodeRefused or Unreachable."""
-        with self._mapped():
-            return self._web3.manager.request_blocking(RPCEndpoint(method), list(params))
+        [result] = self.batch([(method, params)])
+        return result
+
+    def health(self) -> list[Health]:
+        """How each node does, for metrics; nothing to tell of a chain in this process."""
+        return self._node.health() if isinstance(self._node, Endpoints) else []
 
     def batch(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """Many requests, each a method and its parameters, in few round trips; their results in the same order.
@@ -96,27 +98,22 @@ class Chain:
 
     def outcomes(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """As `batch`, but a request that the node refused is an error among the results. Raises Unreachable."""
-        provider = self._web3.provider
-        if not isinstance(provider, HTTPProvider):
-            return [self._outcome(method, *params) for method, params in wanted]
+        if isinstance(self._node, Web3):
+            return [self._in_process(self._node, method, params) for method, params in wanted]
         results: list[Any] = []
         for start in range(0, len(wanted), _BATCH_MAX):
-            part = [(RPCEndpoint(method), list(params)) for method, params in wanted[start : start + _BATCH_MAX]]
-            with self._mapped():
-                responses = provider.make_batch_request(part)
-            if not isinstance(responses, list) or len(responses) != len(part):
-                raise NodeRefused(f"it answered {str(responses)[:80]!r} where {len(part)} answers belong")
-            results += map(self._result, responses)
+            results += map(self._result, self._node.ask(wanted[start : start + _BATCH_MAX]))
         return results
 
-    def _outcome(self, method: str, *params: Any) -> Any:
+    def _in_process(self, web3: Web3, method: str, params: Sequence[Any]) -> Any:
         try:
-            return self.request(method, *params)
+            with self._mapped():
+                return web3.manager.request_blocking(RPCEndpoint(method), list(params))
         except (NodeRefused, Reverted) as error:
             return error
 
     def _result(self, response: Mapping[str, Any]) -> Any:
-        return self.reverts.of_node_error(response["error"]) if "error" in response else response.get("result")
+        return self.reverts.of_node_error(response["error"]) if response.get("error") else response.get("result")
 
     @contextmanager
     def _mapped(self) -> Iterator[None]:
@@ -128,8 +125,6 @@ class Chain:
             raise NodeRefused("it knows no such transaction") from None
         except (TesterValidationError, ValidationError) as error:
             raise self.reverts.of_node_error({"message": str(error)}) from None
-        except requests.RequestException as error:
-            raise Unreachable(self._host, type(error).__name__) from None
         except Web3RPCError as error:
             response: Any = error.rpc_response or {}
             raise self.reverts.of_node_error(response.get("error") or {"message": str(error)}) from None
@@ -298,17 +293,16 @@ class Contracts:
         return self.events(self.chain.logs(list(self._names), start, to_block))
 
 
-def connect(url: str, chain_id: int | None = None, timeout_s: int = 20) -> Chain:
-    """The chain that the node at `url` serves. Raises Unreachable, and WrongChain if it is not `chain_id`.
+def connect(
+    url: str, chain_id: int | None = None, timeout_s: int = 20, head_lag_max_blocks: int = HEAD_LAG_MAX_BLOCKS
+) -> Chain:
+    """The chain that the node at `url` serves; or several nodes, with commas or spaces between their addresses.
 
-    A node that is anvil is a local chain, with a clock to set.
+    Of several, one is read that is not more than `head_lag_max_blocks` behind the best, and all are told of
+    transactions. Raises Unreachable, and WrongChain if it is not `chain_id`. A node that is anvil is a local chain,
+    with a clock to set.
     """
-    # No retries down there: what may be tried again is for the sender to say.
-    provider = HTTPProvider(url, request_kwargs={"timeout": timeout_s}, exception_retry_configuration=None)
-    chain = Chain(Web3(provider, middleware=[]), host_of(url))
-    if chain_id is not None and chain.chain_id != chain_id:
-        raise WrongChain(chain_id, chain.chain_id)
-    return chain
+    return Chain(Endpoints(urls_of(url), timeout_s, chain_id, head_lag_max_blocks))
 
 
 def in_process_chain(start_s: int | None = None, accounts: int = 10, gas_limit: int = BLOCK_GAS) -> Chain:
@@ -323,7 +317,7 @@ def in_process_chain(start_s: int | None = None, accounts: int = 10, gas_limit: 
         num_accounts=accounts,
         genesis_parameters=PyEVMBackend.generate_genesis_params(overrides),
     )
-    return Chain(Web3(EthereumTesterProvider(EthereumTester(backend)), middleware=[]), "this process")
+    return Chain(Web3(EthereumTesterProvider(EthereumTester(backend)), middleware=[]))
 
 
 def created_address(creator: str, nonce: int) -> str:

@@ -3,6 +3,7 @@
 Nothing here reads the environment: `read_settings(os.environ)` is for the program to call.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
@@ -38,12 +39,19 @@ class Secret:
 
 
 LOCAL_NODE = Secret("http://127.0.0.1:8545")
+LOCAL_DATABASE = Secret("sqlite:///run/ledger.db")
 
 
-def _url(text: str) -> Secret:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise ValueError("it is no http or https address")
+def urls_of(text: str) -> list[str]:
+    """The addresses in a text that names one or several, with commas or spaces between them."""
+    return [url for url in re.split(r"[,\s]+", text) if url]
+
+
+def _urls(text: str) -> Secret:
+    for url in urls_of(text) or [""]:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise ValueError("it is no http or https address")
     return Secret(text)
 
 
@@ -71,7 +79,9 @@ class Settings:
     mnemonic_file: Path | None = None
     account: int = 0
     data: Path | None = None
+    database: Secret = LOCAL_DATABASE
     rpc_timeout_s: int = 20
+    head_lag_max_blocks: int = 3
     receipt_timeout_s: int = 120
     fee_cap_gwei: int = 500
 
@@ -83,13 +93,16 @@ class Settings:
 
     @property
     def rpc_host(self) -> str:
-        """The node's host and port: what may be shown of an address that may hold a key."""
-        return host_of(self.rpc_url.reveal())
+        """Host and port of each node: what may be shown of an address that may hold a key."""
+        return ", ".join(host_of(url) for url in urls_of(self.rpc_url.reveal()))
 
 
 # How each field is read, and what it says.
 _FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
-    "rpc_url": (_url, "the node's JSON-RPC address"),
+    "rpc_url": (
+        _urls,
+        "the node's JSON-RPC address, or several with commas between them: the first that is well is read",
+    ),
     "chain_id": (_number(1, 2**63), "the chain that is meant; else the manifest says"),
     "manifest": (Path, "the deployment manifest"),
     "keystore": (Path, "a keystore V3 file"),
@@ -99,7 +112,12 @@ _FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "mnemonic_file": (Path, "a file with a mnemonic phrase"),
     "account": (_number(0, 2**31 - 1), "which account of the mnemonic"),
     "data": (Path, "a folder with full data files, instead of the shipped cuts"),
+    "database": (Secret, "where the ledger keeps what it must not forget: sqlite:///FILE or postgresql://…"),
     "rpc_timeout_s": (_number(1, 600), "how long to wait for the node's answer"),
+    "head_lag_max_blocks": (
+        _number(0, 10_000),
+        "how far behind the best of several nodes one may be and still be read",
+    ),
     "receipt_timeout_s": (_number(1, 86_400), "how long to wait until a transaction is in a block"),
     "fee_cap_gwei": (_number(1, 10**9), "the most that a unit of gas may cost"),
 }

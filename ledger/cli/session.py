@@ -59,7 +59,8 @@ class Session:
 
     @cached_property
     def chain(self) -> Chain:
-        return connect(self.settings.rpc_url.reveal(), self.settings.chain_id, self.settings.rpc_timeout_s)
+        named = self.settings
+        return connect(named.rpc_url.reveal(), named.chain_id, named.rpc_timeout_s, named.head_lag_max_blocks)
 
     @cached_property
     def sender(self) -> Sender:

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import BadSetting, Secret, Settings, explain_settings, read_settings
-from ledger.settings import LOCAL_NODE, host_of, variable_of
+from ledger.settings import LOCAL_NODE, host_of, urls_of, variable_of
 
 SECRET_URL = "https://user:hunter2@node.example:8443/v3/api-key-0123"
 
@@ -31,7 +31,9 @@ def test_every_field_has_its_variable() -> None:
         "PASSPHRASE_FILE": "pass",
         "ACCOUNT": "3",
         "DATA": "data",
+        "DATABASE": "postgresql://someone:hunter2@db.example/ledger",
         "RPC_TIMEOUT_S": "5",
+        "HEAD_LAG_MAX_BLOCKS": "9",
         "RECEIPT_TIMEOUT_S": "60",
         "FEE_CAP_GWEI": "7",
     }
@@ -45,7 +47,9 @@ def test_every_field_has_its_variable() -> None:
         passphrase_file=Path("pass"),
         account=3,
         data=Path("data"),
+        database=Secret("postgresql://someone:hunter2@db.example/ledger"),
         rpc_timeout_s=5,
+        head_lag_max_blocks=9,
         receipt_timeout_s=60,
         fee_cap_gwei=7,
     )
@@ -67,6 +71,9 @@ def test_secrets_stay_hidden() -> None:
         ("RPC_URL", "node.example"),
         ("RPC_URL", "ftp://node.example"),
         ("RPC_URL", "http://"),
+        ("RPC_URL", "http://node.example, other.example"),
+        ("RPC_URL", ","),
+        ("HEAD_LAG_MAX_BLOCKS", "-1"),
         ("CHAIN_ID", "one"),
         ("CHAIN_ID", "0"),
         ("CHAIN_ID", "-1"),
@@ -81,6 +88,14 @@ def test_value_that_cannot_be_is_refused_without_repeating_it(name: str, text: s
         read_settings({f"COMPUTE_LEDGER_{name}": text})
     assert refused.value.name == f"COMPUTE_LEDGER_{name}"
     assert f" {text} " not in str(refused.value)
+
+
+@pytest.mark.parametrize("between", [",", ", ", " ", "\n", " ,\t"])
+def test_several_nodes_are_named_in_one_variable(between: str) -> None:
+    urls = [SECRET_URL, "http://127.0.0.1:8545", "https://other.example/?key=hunter3"]
+    settings = read_settings({"COMPUTE_LEDGER_RPC_URL": between.join(urls)})
+    assert urls_of(settings.rpc_url.reveal()) == urls
+    assert settings.rpc_host == "node.example:8443, 127.0.0.1:8545, other.example"
 
 
 def test_misspelt_variable_is_refused_with_the_right_one() -> None:
