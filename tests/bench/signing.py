@@ -2,16 +2,17 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
+from typing import Any, cast
 
 from eth_account import Account
 from web3 import Web3
+from web3.types import TxParams
 
 from ledger.abi import Interface
 from ledger.artifacts import load_artifacts
+from ledger.envelope import UnsignedTransaction
 from ledger.keys import signer_from_mnemonic
 from ledger.node import DEVELOPMENT_MNEMONIC
-from ledger.sender import UnsignedTransaction
 from ledger.settings import Secret
 from tests.bench.figures import Figure
 
@@ -26,7 +27,7 @@ def figures() -> Iterator[Figure]:
     interface = Interface("Exchange", abi)
     signer = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC))
     account = Account.from_mnemonic(DEVELOPMENT_MNEMONIC)
-    function = Web3().eth.contract(address=TO, abi=abi).functions.bid
+    function = Web3().eth.contract(address=Web3.to_checksum_address(TO), abi=abi).functions.bid
     fees: dict[str, Any] = {"maxFeePerGas": 2 * 10**9, "maxPriorityFeePerGas": 10**9, "gas": 200_000, "chainId": 31_337}
 
     def ours(number: int) -> None:
@@ -36,7 +37,7 @@ def figures() -> Iterator[Figure]:
 
     def web3s(number: int) -> None:
         built = function(PRODUCT, 1 + number % 1_023, 100 + number).build_transaction(
-            {**fees, "nonce": number, "value": 0}
+            cast("TxParams", {**fees, "nonce": number, "value": 0})
         )
         account.sign_transaction(built)
 
