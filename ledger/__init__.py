@@ -51,11 +51,13 @@ from ledger.errors import (
 )
 from ledger.fees import FeePolicy
 from ledger.index import Index
+from ledger.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
 from ledger.keys import (
     Signer,
     create_keystore,
     load_signer,
     open_keystore,
+    recover,
     signer_from_key_file,
     signer_from_mnemonic,
     signer_from_mnemonic_file,
@@ -102,6 +104,7 @@ from ledger.prices import (
     unit_price_up,
 )
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
+from ledger.relays import RelayDesk
 from ledger.rpc import Block, Receipt
 from ledger.sender import IntentStatus, Sender, Sent
 from ledger.settings import Secret, Settings, explain_settings, read_settings
@@ -189,6 +192,10 @@ __all__ = [
     "InputError",
     "IntentStatus",
     "Job",
+    "Keeper",
+    "KeeperHealth",
+    "KeeperLimits",
+    "KeeperWork",
     "KeyBusy",
     "KeyReused",
     "Kind",
@@ -229,6 +236,7 @@ __all__ = [
     "Rating",
     "Reason",
     "Receipt",
+    "RelayDesk",
     "RelayQueue",
     "Resolution",
     "Reverted",
@@ -313,6 +321,7 @@ __all__ = [
     "price_micro",
     "queries",
     "read_settings",
+    "recover",
     "run_auction",
     "seed_standard",
     "send_together",

@@ -48,7 +48,7 @@ class Follower(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class KeeperLimits:
     """Bounds of one tick: transactions, and signed orders looked at. `stagger_s` is how long at most work is left to
     other keepers, where there are any; `patience_s` how long a tick waits for its own transactions."""
 
@@ -59,7 +59,7 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class KeeperWork:
     """What one tick did: `done` counts orders, rounds, leases and obligations by job, `sent` and `wasted` transactions.
 
     Signed orders were `skipped` with a reason, or `expired` with their round. `already` counts work that somebody else
@@ -84,7 +84,7 @@ class Work:
 
 
 @dataclass(frozen=True, slots=True)
-class Health:
+class KeeperHealth:
     """For metrics: `heartbeat_s` is the wall clock's time of the last whole tick, `overdue_s` how long, by the chain's
     clock, the oldest work has waited that could be done, `waiting` tasks by job, `under_way` transactions, `total` all
     that was done since the keeper started, `unavailable` how often nobody answered."""
@@ -93,7 +93,7 @@ class Health:
     overdue_s: int = 0
     waiting: Mapping[Job, int] | None = None
     under_way: int = 0
-    total: Work | None = None
+    total: KeeperWork | None = None
     unavailable: int = 0
     troubles: tuple[Trouble, ...] = ()
 
@@ -108,13 +108,13 @@ class Keeper:
         store: Store,
         index: Follower | None,
         signers: Sequence[Signer],
-        limits: Limits | None = None,
+        limits: KeeperLimits | None = None,
     ) -> None:
         self.queue = RelayQueue(store)
         self._market = market
         self._store = store
         self._index = index
-        self._limits = limits or Limits()
+        self._limits = limits or KeeperLimits()
         self._who = signers[0].address
         self._backlog = Backlog(market, self.queue, self._who)
         self._outgoing = Outgoing(market.sender, signers)
@@ -124,16 +124,16 @@ class Keeper:
         self._done: Counter[Job] = Counter()
         self._counts: Counter[str] = Counter()
         self._total: tuple[Counter[Job], Counter[str]] = Counter(), Counter()
-        self._health = Health()
+        self._health = KeeperHealth()
         self._unavailable = 0
 
-    def health(self) -> Health:
+    def health(self) -> KeeperHealth:
         """How the keeper does; may be asked from another thread."""
         return self._health
 
     # ---- run
 
-    def run(self, stop: threading.Event) -> Iterator[Work]:
+    def run(self, stop: threading.Event) -> Iterator[KeeperWork]:
         """Ticks until `stop`, and gives what each tick did; whoever does not answer is asked again after a pause."""
         while not stop.is_set():
             try:
@@ -146,7 +146,7 @@ class Keeper:
             if work.is_idle:
                 stop.wait(_PAUSE_SECONDS)
 
-    def tick(self) -> Work:
+    def tick(self) -> KeeperWork:
         """Does a bounded part of what can be done now, and waits a while for its transactions. Raises Unavailable."""
         self._done, self._counts = Counter(), Counter()
         if self._index is not None:
@@ -169,7 +169,7 @@ class Keeper:
         if refused:
             self.queue.reject(refused)
             self._counts["skipped"] += len(refused)
-        # Work that fails must not stand before the rest.
+        # KeeperWork that fails must not stand before the rest.
         most = self._limits.transactions + len(self._troubles) + len(self._outgoing) + len(self._recent)
         return [*relays, *self._backlog.tasks(now_s, most)]
 
@@ -280,14 +280,14 @@ class Keeper:
             if name not in self._outgoing and (mine or round_ < over) and self._outgoing.adopt(name) is None:
                 self.queue.release(name)
 
-    def _report(self, block: int, now_s: int, candidates: Sequence[Task]) -> Work:
+    def _report(self, block: int, now_s: int, candidates: Sequence[Task]) -> KeeperWork:
         self._troubles.forget(now_s - _TROUBLE_KEPT_S)
         work = _work(block, now_s, self._done, self._counts)
         done, counts = self._total
         done.update(self._done)
         counts.update(self._counts)
         left = [task for task in candidates if task.key not in self._recent and task.job is not Job.RELAY]
-        self._health = Health(
+        self._health = KeeperHealth(
             heartbeat_s=time.time(),
             overdue_s=max((now_s - task.due_s for task in left), default=0),
             waiting=Counter(task.job for task in left),
@@ -299,6 +299,6 @@ class Keeper:
         return work
 
 
-def _work(block: int, time_s: int, done: Counter[Job], counts: Counter[str]) -> Work:
+def _work(block: int, time_s: int, done: Counter[Job], counts: Counter[str]) -> KeeperWork:
     names = ("sent", "skipped", "expired", "already", "early", "failed", "wasted")
-    return Work(block, time_s, dict(done), **{name: counts[name] for name in names})
+    return KeeperWork(block, time_s, dict(done), **{name: counts[name] for name in names})

@@ -125,7 +125,8 @@ _NEW = ("digest", "owner", "round", "index", "product", "kind", "what", "who", "
 _MINE = (_c.number == bindparam("of"), _c.stage == Stage.RELAYED)
 _PLACE = update(_orders).where(*_MINE).values(stage=Stage.PLACED, slot=bindparam("at"))
 _SKIP = update(_orders).where(*_MINE).values(stage=Stage.SKIPPED, reason=bindparam("why"))
-_RETURN = update(_orders).where(*_MINE).values(stage=Stage.QUEUED, attempts=_c.attempts + 1, batch=None, intent=None)
+_BACK: dict[str, Any] = {"stage": Stage.QUEUED, "batch": None, "intent": None}
+_RETURN = update(_orders).where(*_MINE).values(_BACK | {"attempts": _c.attempts + 1})
 
 
 class RelayQueue:
@@ -201,7 +202,7 @@ class RelayQueue:
         """Puts the orders of a batch that was never sent back into the queue."""
         unsent = update(_orders).where(_c.batch == name, _c.stage == Stage.RELAYED)
         with self.store.write() as connection:
-            connection.execute(unsent.values(stage=Stage.QUEUED, batch=None, intent=None))
+            connection.execute(unsent.values(_BACK))
 
     def note(
         self,

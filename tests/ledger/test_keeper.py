@@ -10,7 +10,7 @@ import pytest
 from ledger.backlog import Backlog
 from ledger.delivery import Delivery
 from ledger.index import Index
-from ledger.keeper import Keeper, Limits, Work
+from ledger.keeper import Keeper, KeeperLimits, KeeperWork
 from ledger.keys import Signer
 from ledger.market import Market
 from ledger.model import Kind, LeaseState
@@ -44,7 +44,7 @@ class Kept:
         terms = OrderTerms(owner.address, Kind.BID, product, 400, 10, market.current_round(), index, **others)
         return market.signed(terms, owner)
 
-    def work(self, ticks: int = 6) -> list[Work]:
+    def work(self, ticks: int = 6) -> list[KeeperWork]:
         """Ticks until there is nothing to do."""
         done = []
         for _ in range(ticks):
@@ -53,7 +53,7 @@ class Kept:
                 return done
         raise AssertionError(f"still at work after {ticks} ticks: {done}")
 
-    def another(self, *signers: Signer, limits: Limits | None = None) -> Keeper:
+    def another(self, *signers: Signer, limits: KeeperLimits | None = None) -> Keeper:
         """A second keeper on the same database: what is there after a crash."""
         market = self.world.market
         return Keeper(market, self.store, Index(market, self.store), signers or [self.world.stranger], limits)
@@ -82,7 +82,7 @@ def kept(anvil: World) -> Iterator[Kept]:
     chain.request("evm_revert", snapshot)
 
 
-def total(works: list[Work]) -> dict[Job, int]:
+def total(works: list[KeeperWork]) -> dict[Job, int]:
     return {job: count for job in Job if (count := sum(work.done.get(job, 0) for work in works))}
 
 
@@ -169,7 +169,7 @@ def test_tick_is_bounded_and_the_rest_follows(kept: Kept) -> None:
     for product in products:
         market.bid(product, 10, tick=400).send(world.buyer)
     world.clock.go_to(market.round_end_s(round_))
-    kept.keeper = kept.another(limits=Limits(transactions=2))
+    kept.keeper = kept.another(limits=KeeperLimits(transactions=2))
     works = kept.work(ticks=10)
     assert max(work.sent for work in works) == 2
     assert total(works) == {Job.CLEAR: 5, Job.SETTLE: 5}
@@ -183,7 +183,7 @@ def test_work_that_always_fails_waits_aside_with_its_reason(kept: Kept, monkeypa
     tasks = Backlog.tasks
     poison = Task(Job.CLEAR, "clear:poison", 0, market.call("Exchange", "setOrdersPaused", True))
     monkeypatch.setattr(Backlog, "tasks", lambda *args: iter([poison, *tasks(*args)]))
-    kept.keeper = kept.another(limits=Limits(transactions=1))
+    kept.keeper = kept.another(limits=KeeperLimits(transactions=1))
     works = [kept.keeper.tick() for _ in range(4)]
     assert total(works) == {Job.CLEAR: 1, Job.SETTLE: 1}
     assert sum(work.failed for work in works) == 1, "it is not tried at every tick"
@@ -212,9 +212,9 @@ def test_orders_sent_before_a_crash_are_found_again_and_not_sent_twice(kept: Kep
     world.new_round()
     kept.queue(*(kept.bid(product, index) for index in range(3)))
     with world.clock.one_block():
-        first = kept.another(world.stranger, limits=Limits(patience_s=0))
+        first = kept.another(world.stranger, limits=KeeperLimits(patience_s=0))
         assert first.tick().sent == 1
-        kept.keeper = kept.another(world.stranger, limits=Limits(patience_s=0))
+        kept.keeper = kept.another(world.stranger, limits=KeeperLimits(patience_s=0))
         assert kept.keeper.tick().sent == 0
         assert kept.stages() == [Stage.RELAYED] * 3
     works = kept.work()
