@@ -57,7 +57,7 @@ class Entries:
 
     def changed_or_new(self, table: str, key: Key, new: Mapping[str, Any]) -> Row:
         """A row to be changed: `new` where there is none yet."""
-        row = self.rows.change(table, key, {**new, **self.at})
+        row = self.rows.change(table, key) or self.rows.change(table, key, dict(new))
         assert row is not None
         row |= self.at
         return row

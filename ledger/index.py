@@ -5,6 +5,7 @@ replaced is undone exactly; one that was final and is replaced stops everything 
 """
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
@@ -16,7 +17,7 @@ from ledger.chain import Contracts
 from ledger.errors import HistoryBroken, LedgerError, NodeRefused, Unreachable
 from ledger.logs import Decoder, Said
 from ledger.rows import Fold
-from ledger.rpc import bytes_of, number_of, tag_of
+from ledger.rpc import number_of, tag_of
 from ledger.store.engine import Store
 from ledger.store.history import History
 from ledger.store.records import BlockRow, Head
@@ -235,33 +236,33 @@ class Index:
     def _keep_final(self, part: "_Part") -> Iterator[Block]:
         said = [self._decoder.read(entry) for entry in part.logs]
         _check_order(said, part.first, part.end.block)
-        times = self._times(part.logs, said)
-        blocks = {part.end.block: part.end}
-        counts: dict[int, int] = {part.end.block: 0}
-        for entry, one in zip(part.logs, said, strict=True):
-            if one.block not in blocks:
-                blocks[one.block] = BlockRow(one.block, entry["blockHash"], None, times[one.block])
-            counts[one.block] = counts.get(one.block, 0) + 1
+        counts = Counter(one.block for one in said)
+        counts[part.end.block] += 0
+        blocks = self._blocks(part, said)
         self.history.rows.begin(part.end.block, final=True)
         with self._unharmed():
             for one in said:
-                self._fold.apply(one, times[one.block])
+                self._fold.apply(one, blocks[one.block].time_s)
         self._commit(part.end, part.end.block, blocks.values(), part.logs, said)
         yield from (Block(one, blocks[one].hash, blocks[one].time_s, counts[one]) for one in sorted(counts))
 
-    def _times(self, logs: Sequence[Json], said: Sequence[Said]) -> dict[int, int]:
-        """When each block was: as the logs say, or their blocks' headers where a node's logs do not."""
-        times = {
-            one.block: number_of(entry["blockTimestamp"])
-            for entry, one in zip(logs, said, strict=True)
-            if entry.get("blockTimestamp") is not None
-        }
-        missing = sorted({one.block for one in said} - set(times))
+    def _blocks(self, part: "_Part", said: Sequence[Said]) -> dict[int, BlockRow]:
+        """The blocks of a range's logs, with their times: as the logs say, or their headers where a node's logs do
+        not."""
+        blocks = {part.end.block: part.end}
+        missing: list[int] = []
+        for entry, one in zip(part.logs, said, strict=True):
+            if one.block not in blocks:
+                time = entry.get("blockTimestamp")
+                if time is None:
+                    missing.append(one.block)
+                time_s = 0 if time is None else number_of(time)
+                blocks[one.block] = BlockRow(one.block, str(entry.get("blockHash")), None, time_s)
         for number, header in zip(missing, self._headers(missing), strict=True):
-            if header is None:
-                raise NodeRefused(f"it has no block {number}")
-            times[number] = header.time_s
-        return times
+            if header is None or header.hash != blocks[number].hash:
+                raise NodeRefused(f"it has no block {number}, or another than its logs are of")
+            blocks[number] = replace(blocks[number], time_s=header.time_s)
+        return blocks
 
     # ---- what is not final
 
@@ -353,8 +354,8 @@ def _event(entry: Json, said: Said) -> dict[str, Any]:
         "transaction": said.transaction,
         "contract": said.contract,
         "name": said.name,
-        "topics": b"".join(map(bytes_of, entry["topics"])),
-        "data": bytes_of(entry["data"]),
+        "topics": bytes.fromhex("".join([topic[2:] for topic in entry["topics"]])),
+        "data": bytes.fromhex(entry["data"][2:]),
     }
 
 

@@ -27,7 +27,7 @@ LAYERS = {
             "standard auction artifacts tasks keys areas reverts node services clock rpc transport journal pipe audit.books audit.decode audit.tries",
             "store.engine store.records endpoints",
             "store.intents envelope",
-            "chain entries logs store.accounts store.outbox store.tables store.relay demo.scenario",
+            "chain entries logs store.accounts store.bulk store.outbox store.tables store.relay demo.scenario",
             "wire",
             "tracker",
             "duties store.history store.queries sender orders permits view keptnode audit.receipts",

@@ -13,7 +13,8 @@ from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func
 
 from ledger.errors import BadStore, HistoryBroken
 from ledger.store import tables as t
-from ledger.store.engine import Store, upsert_into
+from ledger.store.bulk import write_many
+from ledger.store.engine import Store
 from ledger.store.records import BlockRow, Head
 
 Row = dict[str, Any]
@@ -87,17 +88,15 @@ class Rows:
             found = connection.execute(self._selects[table], dict(zip(_KEYS[table], key, strict=True))).first()
         return None if found is None else found._asdict()
 
-    def write(self, connection: Connection, dialect: str) -> None:
+    def write(self, connection: Connection) -> None:
         """Writes what changed, and what it was before."""
         for name, rows in self._changed.items():
-            if rows:
-                connection.execute(upsert_into(STATES[name], dialect), list(rows.values()))
-        if self._undo:
-            kept = [
-                {"block": block, "name": name, "key": json.dumps(key), "row": row}
-                for (block, name, key), row in self._undo.items()
-            ]
-            connection.execute(insert(t.UNDO), kept)
+            write_many(connection, STATES[name], rows.values(), over=True)
+        kept = (
+            {"block": block, "name": name, "key": json.dumps(key), "row": row}
+            for (block, name, key), row in self._undo.items()
+        )
+        write_many(connection, t.UNDO, kept, over=False)
 
     def written(self) -> None:
         """What changed is in the database now."""
@@ -142,10 +141,9 @@ class History:
         """Keeps these events, these blocks, the rows that changed, and how far that is: all of it, or none."""
         try:
             with self.store.write() as connection:
-                if events:
-                    connection.execute(insert(t.EVENTS), events)
+                write_many(connection, t.EVENTS, events, over=False)
                 self._add_blocks(connection, blocks)
-                self.rows.write(connection, self.store.engine.dialect.name)
+                self.rows.write(connection)
                 self._move(connection, head)
         except BaseException:
             self.rows.forget()
@@ -169,7 +167,6 @@ class History:
         final."""
         if ancestor.block < self.head.finalized:
             raise HistoryBroken(self.head.finalized, f"block {ancestor.block} is older than what is final")
-        dialect = self.store.engine.dialect.name
         with self.store.write() as connection:
             kept = select(t.UNDO).where(t.UNDO.c.block > ancestor.block).order_by(t.UNDO.c.block)
             before: dict[tuple[str, str], str | None] = {}
@@ -180,8 +177,7 @@ class History:
                 of_table = {key: row for (owner, key), row in before.items() if owner == name}
                 restored = [json.loads(row) for row in of_table.values() if row is not None]
                 added = [json.loads(key) for key, row in of_table.items() if row is None]
-                if restored:
-                    connection.execute(upsert_into(table, dialect), restored)
+                write_many(connection, table, restored, over=True)
                 if added:
                     match = [column == bindparam(f"key_{column.name}") for column in table.primary_key]
                     keys = [{f"key_{part}": one for part, one in zip(_KEYS[name], key, strict=True)} for key in added]
@@ -220,8 +216,7 @@ class History:
 
     def _add_blocks(self, connection: Connection, blocks: Iterable[BlockRow]) -> None:
         found = [{"block": one.block, "hash": one.hash, "parent": one.parent, "time_s": one.time_s} for one in blocks]
-        if found:
-            connection.execute(upsert_into(t.BLOCKS, self.store.engine.dialect.name), found)
+        write_many(connection, t.BLOCKS, found, over=True)
 
     def _move(self, connection: Connection, head: Head) -> None:
         values = {column.name: getattr(head, column.name) for column in t.HISTORY.columns if column.name != "id"}
