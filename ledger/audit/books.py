@@ -1,38 +1,56 @@
 """A market's books as replay keeps them: whose money and units, each round, obligation, lease and site."""
 
-from collections import Counter, defaultdict
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ledger.model import Clearing, Order
 from ledger.product import Product
 from ledger.units import BP_PER_ONE, MILLI_PER_UNIT
 
 Place = tuple[int, int]
-"""A product's token id, and a site's or a slot's number."""
+"""A product's token id, and a site's number."""
+
+
+def keyed(product: int, number: int) -> int:
+    """A product and an index, a round or a word in one key, as contracts/types/ProductId.sol packs it."""
+    return product | number << 88
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """Something that is not as invariant `number` says; `where` names the thing."""
+    """Something that is not as `rule` says: an invariant's id, or what of the chain's own proofs is broken. `where`
+    names the thing; block, transaction (hex) and log (its index in the block) say where in the history, as far as it
+    can be told."""
 
-    number: int
+    rule: str
     where: str
     expected: object
     actual: object
+    block: int | None = None
+    transaction: str | None = None
+    log: int | None = None
 
     def __str__(self) -> str:
-        return f"INV-{self.number}, {self.where}: {self.actual}, where {self.expected} belongs"
+        named = (("block", self.block), ("transaction", self.transaction), ("log", self.log))
+        at = "".join(f", {name} {value}" for name, value in named if value is not None)
+        return f"{self.rule}, {self.where}{at}: {self.actual}, where {self.expected} belongs"
 
 
 @dataclass(frozen=True, slots=True)
 class Check:
     """One invariant: what it says, how many reads of the chain were compared, and what is wrong."""
 
-    number: int
+    rule: str
     sentence: str
     compared: int
     findings: tuple[Finding, ...]
+
+    @property
+    def number(self) -> int:
+        """The invariant's, as tests/INVARIANTS.md has it."""
+        return int(self.rule.removeprefix("INV-"))
 
 
 def differences(checks: Iterable[Check]) -> list[Finding]:
@@ -40,28 +58,44 @@ def differences(checks: Iterable[Check]) -> list[Finding]:
     return [finding for check in checks for finding in check.findings]
 
 
-@dataclass
+class Line(NamedTuple):
+    """A line of somebody's account. `product` is None for cash, in micro; else amounts are its units."""
+
+    block: int
+    time_s: int
+    transaction: str
+    log: int
+    owner: str
+    what: str
+    product: int | None
+    amount: int
+    before: int
+    after: int
+
+
+@dataclass(slots=True)
 class Slot:
-    """An order in its slot; `margin_micro` is what an offer of it escrowed."""
+    """An order that waits; `margin_micro` is what an offer of it escrowed."""
 
     order: Order
-    settled: bool = False
     margin_micro: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class RoundBook:
-    """A round of a product: its orders as they came, what it cleared at, the money and the units that it moves."""
+    """A round of a product: the units that came at each side and tick, what it cleared at, the orders that still wait,
+    the money and the units that it moves."""
 
-    orders: list[Order] = field(default_factory=list)
+    standing: dict[tuple[bool, int], int] = field(default_factory=dict)
     clearing: Clearing | None = None
+    placed: int = 0
     settled: int = 0
     pot_micro: int = 0
     bought_units: int = 0
     sold_units: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class Bonded:
     """Units that someone owes, and the bond behind them."""
 
@@ -69,7 +103,7 @@ class Bonded:
     bond_micro: int = 0
 
 
-@dataclass
+@dataclass(slots=True)
 class LeaseBook:
     """A lease: what it holds, what was said of it, and what it paid to whom."""
 
@@ -81,7 +115,9 @@ class LeaseBook:
     deposit_micro: int = 0
     reported_milli: int = 0
     delivered_milli: int = 0
-    reason: int = 0
+    reason: int | None = None
+    at_s: int = 0
+    disputed_at_s: int = 0
     aborted: bool = False
     to_provider_micro: int = 0
     to_holder_micro: int = 0
@@ -104,7 +140,7 @@ class LeaseBook:
         return self.bond_micro * self.counted_milli(self.delivered_milli) // self.full_milli
 
 
-@dataclass
+@dataclass(slots=True)
 class SiteBook:
     """A site: whose it is, what was attested, what it delivered and failed to deliver in milli-unit-hours."""
 
@@ -121,25 +157,35 @@ class SiteBook:
 
 
 class Books:
-    """A market's books. `treasury` and `exchange` are those contracts' addresses."""
+    """A market's books, and where in the history they stand. Settled orders leave nothing but their slot's word."""
 
-    def __init__(self, treasury: str, exchange: str, derating_floor_bp: int) -> None:
-        self.treasury, self.exchange, self.floor_bp = treasury, exchange, derating_floor_bp
+    def __init__(self) -> None:
         self.findings: list[Finding] = []
-        self.events = 0
-        self.transactions = 0
+        self.events = self.transactions = 0
+        self.block = self.time_s = 0
+        self.transaction: str | None = None
+        self.log: int | None = None
+        self.sink: Callable[[Line], None] | None = None
+        """Takes every line of every account, when somebody wants them."""
         # Money, in micro.
         self.cash: Counter[str] = Counter()
         self.deposited: Counter[str] = Counter()
         self.withdrawn: Counter[str] = Counter()
-        self.token_micro = 0
+        self.token_micro = self.owed_now_micro = 0
         self.epochs: Counter[str] = Counter()
-        # Orders.
+        self.marks: dict[str, tuple[int, int]] = {}
+        self.fell_now: set[str] = set()
+        # Orders. The words are what the contract's slots hold.
         self.first_rounds: dict[int, int] = {}
         self.tick_sizes_micro: dict[int, int] = {}
+        self.least_units: dict[int, int] = {}
+        self.slot_counts: Counter[int] = Counter()
         self.escrow: Counter[int] = Counter()
-        self.slots: dict[Place, Slot] = {}
-        self.rounds: defaultdict[Place, RoundBook] = defaultdict(RoundBook)
+        self.words: dict[int, int] = {}
+        self.settled_words: Counter[int] = Counter()
+        self.waiting: dict[int, Slot] = {}
+        self.rounds: dict[int, RoundBook] = {}
+        self.clearings: dict[int, Clearing] = {}
         # Units.
         self.units: Counter[tuple[int, str]] = Counter()
         self.supply: Counter[int] = Counter()
@@ -148,47 +194,76 @@ class Books:
         # Sites and what they owe.
         self.sites: dict[int, SiteBook] = {}
         self.calendar: Counter[Place] = Counter()
-        self.owed: defaultdict[Place, Bonded] = defaultdict(Bonded)
+        self.owed: dict[Place, Bonded] = {}
         self.reserved: Counter[Place] = Counter()
         self.margins: Counter[Place] = Counter()
         self.spent: Counter[Place] = Counter()
         self.outstanding: Counter[int] = Counter()
         self.expired: Counter[int] = Counter()
         self.leases: dict[int, LeaseBook] = {}
-        self.last_placed: Slot | None = None
-        self.open_offers: defaultdict[Place, list[tuple[int, int, int, int]]] = defaultdict(list)
-        self.open_bonds: dict[Place, int] = {}
-        self.touched_now: dict[Place, tuple[int, int]] = {}
-        self.products_now: set[int] = set()
+
+    # ---- what is wrong
+
+    def fault(self, rule: str, where: str, expected: object, actual: object) -> None:
+        """Notes a finding where the books stand in the history."""
+        at = (self.block or None, self.transaction, self.log)
+        self.findings.append(Finding(rule, where, expected, actual, *at))
+
+    def expect(self, rule: str, where: str, expected: object, actual: object) -> None:
+        """A finding unless the two are equal."""
+        if expected != actual:
+            self.fault(rule, where, expected, actual)
+
+    # ---- money and units move
 
     def owed_micro(self) -> int:
-        """All that the treasury owes to someone."""
+        """All that the treasury owes to someone, added up anew. `owed_now_micro` is the same, kept as it changes."""
         pots = self.cash.total() + self.escrow.total() + self.margins.total()
         bonds = sum(owed.bond_micro for owed in self.owed.values())
         return pots + bonds + sum(lease.bond_micro + lease.deposit_micro for lease in self.leases.values())
 
-    def expect(self, number: int, where: str, expected: object, actual: object) -> None:
-        """A finding unless the two are equal."""
-        if expected != actual:
-            self.findings.append(Finding(number, where, expected, actual))
+    def pay(self, owner: str, amount_micro: int, what: str) -> None:
+        """Changes somebody's free cash."""
+        before = self.cash[owner]
+        after = self.cash[owner] = before + amount_micro
+        self.owed_now_micro += amount_micro
+        if amount_micro < 0:
+            self.fell_now.add(owner)
+        if after < 0:
+            self.fault("INV-1", f"cash of {owner}", ">= 0", after)
+        if self.sink is not None and amount_micro:
+            self.sink(self._line(owner, what, None, amount_micro, before, after))
 
-    def close_transaction(self) -> None:
-        """Holds what the transaction touched against the rules that hold between any two."""
-        self.expect(1, f"treasury after transaction {self.transactions}", self.owed_micro(), self.token_micro)
-        for product in self.products_now:
-            name = f"product {product:#x}"
-            self.expect(2, name, self.outstanding[product] + self.expired[product], self.supply[product])
-            self.expect(11, name, self.in_escrow[product], self.units[product, self.exchange])
-        for place, (units, bond_micro) in self.touched_now.items():
-            owed = self.owed[place]
-            # What stood before, while offers of several limits still settle one by one, is no level to hold.
-            if owed.units and units and not self.reserved[place] and owed.bond_micro * units < bond_micro * owed.units:
-                self.expect(
-                    9, f"bond of {place}", f">= {bond_micro} for {units}", f"{owed.bond_micro} for {owed.units}"
-                )
-        self.touched_now = {
-            place: before
-            for place, before in self.touched_now.items()
-            if self.reserved[place] and self.owed[place].units
-        }
-        self.products_now.clear()
+    def give(self, product: int, owner: str, units: int, what: str) -> None:
+        """Changes somebody's units."""
+        key = product, owner
+        before = self.units[key]
+        after = self.units[key] = before + units
+        if after < 0:
+            self.fault("INV-16", f"units of {owner} of {product:#x}", ">= 0", after)
+        if self.sink is not None and units:
+            self.sink(self._line(owner, what, product, units, before, after))
+
+    def _line(self, owner: str, what: str, product: int | None, amount: int, before: int, after: int) -> Line:
+        at = (self.block, self.time_s, self.transaction or "", self.log or 0)
+        return Line(*at, owner, what, product, amount, before, after)
+
+    def move_escrow(self, product: int, amount_micro: int) -> None:
+        """Changes what a product's book holds of bidders' and sellers' money."""
+        self.escrow[product] += amount_micro
+        self.owed_now_micro += amount_micro
+
+    def move_margin(self, place: Place, amount_micro: int) -> None:
+        """Changes what waiting offers have escrowed."""
+        self.margins[place] += amount_micro
+        self.owed_now_micro += amount_micro
+
+    def move_deposit(self, lease: LeaseBook, amount_micro: int) -> None:
+        """Changes the deposit of a dispute."""
+        lease.deposit_micro += amount_micro
+        self.owed_now_micro += amount_micro
+
+    def move_bond(self, holder: Bonded | LeaseBook, amount_micro: int) -> None:
+        """Changes an obligation's or a lease's bond."""
+        holder.bond_micro += amount_micro
+        self.owed_now_micro += amount_micro

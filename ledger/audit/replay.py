@@ -1,117 +1,240 @@
 """A market's books, kept a second time: folded from the events of its contracts and from nothing else.
 
 Each event is applied by the rules that the interfaces state; what it says beside what it must say is a finding, under
-the number that the rule has in tests/INVARIANTS.md. `checks` holds the result against the chain's own state.
+the number that the rule has in tests/INVARIANTS.md, and the replay goes on. `checks` holds the result against the
+chain's own state. Nothing here is shared with the index.
 
 Cash that orders move is in no event of its own. A bid takes its limit's cost; settling gives back what the clearing
 price leaves of it, pays sellers that price, and puts what offers brought behind the site's obligation.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import groupby
+from operator import attrgetter
 
-from ledger.abi import Event
 from ledger.auction import NO_TRADE, clearing_of, filled_units
-from ledger.audit.books import Books, LeaseBook, Place, RoundBook, SiteBook, Slot
-from ledger.model import Clearing, Kind, Margin
+from ledger.audit.acts import Act, Consent, Placed
+from ledger.audit.books import RoundBook, Slot, keyed
+from ledger.audit.decode import BadEvent, Decoder, Entry, address_of
+from ledger.audit.duties import Duties, product_of
+from ledger.errors import LedgerError
+from ledger.model import Clearing, Kind, Margin, Order
 from ledger.prices import cost_micro, price_micro
 from ledger.product import Product
-from ledger.view import read_order
 
 NOBODY = "0x" + "0" * 40
 
 
-class Replay(Books):
-    """The books after the events that `run` was given."""
+class Replay(Duties):
+    """The books after the logs that `run` was given: `decoder` reads them, `consent` says whose acts they were,
+    `addresses` are the market's contracts' by name."""
 
-    def run(self, events: Iterable[Event]) -> "Replay":
-        """Applies events in their order, a transaction at a time."""
-        for _, group in groupby(events, key=lambda event: event.transaction):
+    def __init__(
+        self, decoder: Decoder, consent: Consent, addresses: Mapping[str, str], derating_floor_bp: int, round_s: int
+    ) -> None:
+        super().__init__(derating_floor_bp)
+        self._decoder, self._consent = decoder, consent
+        self.treasury, self.exchange, self.delivery = (addresses[one] for one in ("Treasury", "Exchange", "Delivery"))
+        self.round_s = round_s
+        self.gifts_micro = 0
+        self.approved: set[tuple[str, str]] = set()
+        self._inflow_micro = self._outflow_micro = 0
+        self._placed: list[Placed] = []
+        self._skipped: set[int] = set()
+
+    @property
+    def unseen(self) -> int:
+        """Orders whose owner's consent could not be seen."""
+        return self._consent.unseen.total()
+
+    @property
+    def by_code(self) -> set[str]:
+        """Owners whose relayed orders only their code can have signed."""
+        return self._consent.by_code
+
+    def run(
+        self, entries: Iterable[Entry], acts: Callable[[str], Act | None] = lambda _: None, time_s: int = 0
+    ) -> "Replay":
+        """Applies logs in their order, a transaction at a time; `acts` says what is known of a transaction. `time_s` is
+        their block's time, 0 where it is not known."""
+        self.time_s = time_s
+        for transaction, group in groupby(entries, key=attrgetter("transaction")):
             self.transactions += 1
-            for event in group:
-                self.events += 1
-                apply = _RULES.get(event.name)
-                if apply is not None:
-                    apply(self, event)
-            self.close_transaction()
+            for entry in group:
+                self.block, self.transaction, self.log = entry.block, transaction, entry.log
+                self.apply(entry)
+            self.log = None
+            self._close(acts(transaction))
         return self
+
+    def apply(self, entry: Entry) -> None:
+        """One log. What makes no sense is a finding."""
+        self.events += 1
+        try:
+            said = self._decoder.read(entry)
+            rule = _RULES.get(said.event)
+            if rule is not None:
+                rule(self, *said.values)
+        except (BadEvent, LedgerError, LookupError, ArithmeticError, ValueError) as error:
+            problem = error.problem if isinstance(error, LedgerError) else f"{type(error).__name__}: {error}"
+            self.fault("EVENT", f"a log of {entry.address}", "an event that makes sense", problem)
+
+    def _close(self, act: Act | None) -> None:
+        """Holds what the transaction touched against the rules that hold between any two."""
+        self._close_money()
+        for product in self.products_now:
+            owed_units, supply = self.outstanding[product] + self.expired[product], self.supply[product]
+            if owed_units != supply:
+                self.fault("INV-2", f"product {product:#x}", owed_units, supply)
+            if self.in_escrow[product] != self.units[product, self.exchange]:
+                self.fault(
+                    "INV-11", f"product {product:#x}", self.in_escrow[product], self.units[product, self.exchange]
+                )
+        self.close_bonds()
+        for (owner, product), units in self.moved_now.items():
+            if units:
+                self.fault("INV-13", f"units of {owner} of {product:#x}", "moved by their owner's act", units)
+        for rule, where, expected, actual in self._consent.faults(self, act, self._placed, self._skipped):
+            self.fault(rule, where, expected, actual)
+        for pile in (self.products_now, self._placed, self._skipped, self.moved_now, self.fell_now):
+            pile.clear()
+
+    def _close_money(self) -> None:
+        if self._outflow_micro:
+            self.fault("INV-1", "tokens sent less withdrawals", 0, self._outflow_micro)
+        # What came beside deposits is a gift, and nobody's; less cannot come.
+        if self._inflow_micro < 0:
+            self.fault("INV-1", "tokens received less deposits", ">= 0", self._inflow_micro)
+        self.gifts_micro += self._inflow_micro
+        if self.owed_now_micro + self.gifts_micro != self.token_micro:
+            self.fault("INV-1", "the treasury's debts", self.owed_now_micro + self.gifts_micro, self.token_micro)
+            self.gifts_micro = self.token_micro - self.owed_now_micro
+        self._inflow_micro = self._outflow_micro = 0
 
     # ---- money
 
-    def deposit(self, event: Event) -> None:
-        self.cash[event["owner"]] += event["amount"]
-        self.deposited[event["owner"]] += event["amount"]
+    def deposit(self, owner: str, amount: int) -> None:
+        self.pay(owner, amount, "deposit")
+        self.deposited[owner] += amount
+        self._inflow_micro -= amount
 
-    def withdraw(self, event: Event) -> None:
-        self.cash[event["owner"]] -= event["amount"]
-        self.withdrawn[event["owner"]] += event["amount"]
+    def withdraw(self, owner: str, _to: str, amount: int) -> None:
+        self.pay(owner, -amount, "withdrawal")
+        self.withdrawn[owner] += amount
+        self._outflow_micro -= amount
 
-    def move_token(self, event: Event) -> None:
-        self.token_micro += event["value"] * ((event["to"] == self.treasury) - (event["from"] == self.treasury))
+    def move_token(self, from_: str, to: str, amount: int) -> None:
+        if to == self.treasury:
+            self.token_micro += amount
+            self._inflow_micro += amount
+        if from_ == self.treasury:
+            self.token_micro -= amount
+            self._outflow_micro += amount
 
-    def revoke(self, event: Event) -> None:
-        self.epochs[event["owner"]] += 1
-        self.expect(12, f"epoch of {event['owner']}", self.epochs[event["owner"]], event["epoch"])
+    def revoke(self, owner: str, epoch: int) -> None:
+        self.epochs[owner] += 1
+        self.expect("INV-12", f"epoch of {owner}", self.epochs[owner], epoch)
 
     # ---- orders
 
-    def open_book(self, event: Event) -> None:
+    def open_book(self, product: int, book: int) -> None:
         # Book: firstRound 40 | orders 32 | tickSize 32 | minUnits 32 | escrow 112.
-        self.first_rounds[event["product"]] = event["book"] >> 208
-        self.tick_sizes_micro[event["product"]] = event["book"] >> 144 & 0xFFFF_FFFF
+        if product in self.first_rounds:
+            self.fault("INV-5", f"book of {product:#x}", "opened once", "opened again")
+        self.first_rounds[product] = book >> 208
+        self.tick_sizes_micro[product] = book >> 144 & 0xFFFF_FFFF
+        self.least_units[product] = book >> 112 & 0xFFFF_FFFF
 
-    def place(self, event: Event) -> None:
-        product_id, index = event["product"], event["index"]
-        product = Product.from_id(product_id)
-        order = read_order(event["order"], product, self.first_rounds[product_id], index)
-        before = self.slots.get((product_id, index))
-        if before is not None:
-            self.expect(10, f"slot {index} of {product.code}", "a settled order", _settled(before))
-        book = self.rounds[product_id, order.round]
-        same = [one for one in book.orders if (one.kind.sells, one.tick) == (order.kind.sells, order.tick)]
-        self.expect(5, f"prefix of slot {index} of {product.code}", sum(one.units for one in same), order.prefix)
-        book.orders.append(order)
-        self.last_placed = self.slots[product_id, index] = Slot(order)
-        if order.kind is Kind.BID:
-            limit_micro = self._cost_micro(product, order.tick, order.units)
-            self.cash[order.owner] -= limit_micro
-            self.escrow[product_id] += limit_micro
+    def place(self, product_id: int, owner: str, index: int, word: int) -> None:
+        product, round_ = product_of(product_id), self.first_rounds[product_id] + (word >> 64 & 0xFFFFF)
+        if self.time_s and round_ != self.time_s // self.round_s:
+            self.fault("EVENT", f"round of slot {index} of {product.code}", self.time_s // self.round_s, round_)
+        kind, tick, units, prefix = (
+            Kind(word >> 94 & 3 or 1),
+            word >> 84 & 0x3FF,
+            word & 0xFFFF_FFFF,
+            word >> 32 & 0xFFFF_FFFF,
+        )
+        site = word >> 96 if kind is Kind.OFFER else 0
+        principal = self.sites[site].provider if site else address_of((word >> 96).to_bytes(20))
+        if principal != owner:
+            self.fault("INV-17", f"slot {index} of {product.code}", f"an order of {owner}", f"one of {principal}")
+        order = Order(kind, tick, units, prefix, owner, site, product_id, round_, index)
+        self._take_slot(product, index, word)
+        book = self.rounds.setdefault(keyed(product_id, round_), RoundBook())
+        at = kind is not Kind.BID, tick
+        stood = book.standing.get(at, 0)
+        if stood != prefix:
+            self.fault("INV-5", f"prefix of slot {index} of {product.code}", stood, prefix)
+        book.standing[at] = stood + units
+        book.placed += 1
+        self.last_placed = self.waiting[keyed(product_id, index)] = Slot(order)
+        self._placed.append(Placed(owner, kind, site, product_id, tick, units, round_))
+        if kind is Kind.BID:
+            limit_micro = self._cost_micro(product, tick, units)
+            self.pay(owner, -limit_micro, "bid")
+            self.move_escrow(product_id, limit_micro)
             book.pot_micro += limit_micro
         else:
-            self.in_escrow[product_id] += order.units
+            self.in_escrow[product_id] += units
             self.products_now.add(product_id)
+            if kind is Kind.ASK:
+                self.moved_now[owner, product_id] -= units
 
-    def clear(self, event: Event) -> None:
-        product_id, round_ = event["product"], event["round"]
-        book = self.rounds[product_id, round_]
-        book.clearing = _clearing(event)
-        self.expect(6, f"round {round_} of {product_id:#x}", clearing_of(book.orders), book.clearing)
+    def _take_slot(self, product: Product, index: int, word: int) -> None:
+        key, count = keyed(product.id, index), self.slot_counts[product.id]
+        if key in self.waiting or index > count:
+            wrong = "a slot whose order waits" if index < count else f"slot {index} of {count}"
+            self.fault("INV-10", f"slot {index} of {product.code}", "a settled order's slot, or the next", wrong)
+        self.slot_counts[product.id] = max(count, index + 1)
+        self.settled_words[keyed(product.id, index >> 8)] &= ~(1 << (index & 255))
+        self.words[key] = word
 
-    def settle(self, event: Event) -> None:
-        product = Product.from_id(event["product"])
-        book = self.rounds[product.id, event["round"]]
-        for word in filter(None, event["fills"]):
-            self._settle_one(product, book, word >> 32 & 0xFFFF_FFFF, word & 0xFFFF_FFFF)
-        self.products_now.add(product.id)
-        if book.settled == len(book.orders):
-            name = f"round {event['round']} of {product.code}"
+    def skip(self, _product_id: int, _owner: str, position: int, _reason: bytes) -> None:
+        self._skipped.add(position)
+
+    def clear(self, product: int, round_: int, *said: int) -> None:
+        key, clearing = keyed(product, round_), _clearing(*said)
+        where = f"round {round_} of {product:#x}"
+        if key in self.clearings:
+            self.fault("INV-6", where, "cleared once", "cleared again")
+        book = self.rounds[key]
+        self.clearings[key] = book.clearing = clearing
+        sides = [Order(Kind.ASK if sells else Kind.BID, tick, units) for (sells, tick), units in book.standing.items()]
+        self.expect("INV-6", where, clearing_of(sides), clearing)
+
+    def settle(self, product_id: int, round_: int, fills: Sequence[int]) -> None:
+        product, key = product_of(product_id), keyed(product_id, round_)
+        book = self.rounds[key]
+        for word in fills:
+            if word:
+                self._settle_one(product, book, Kind(word >> 64), word >> 32 & 0xFFFF_FFFF, word & 0xFFFF_FFFF)
+        self.products_now.add(product_id)
+        if book.settled == book.placed:
+            name = f"round {round_} of {product.code}"
             volume = book.clearing.units if book.clearing else 0
-            self.expect(5, f"units of {name}", (volume, volume), (book.bought_units, book.sold_units))
-            self.expect(5, f"money left of {name}", 0, book.pot_micro)
+            self.expect("INV-5", f"units of {name}", (volume, volume), (book.bought_units, book.sold_units))
+            self.expect("INV-5", f"money left of {name}", 0, book.pot_micro)
+            del self.rounds[key]
 
-    def _settle_one(self, product: Product, book: RoundBook, index: int, fill: int) -> None:
-        slot, clearing = self.slots[product.id, index], book.clearing or NO_TRADE
-        order, name = slot.order, f"slot {index} of {product.code}"
-        self.expect(10, name, "a waiting order", "a settled order" if slot.settled else "a waiting order")
-        self.expect(5, name, filled_units(order, clearing), fill)
-        slot.settled = True
+    def _settle_one(self, product: Product, book: RoundBook, kind: Kind, index: int, fill: int) -> None:
+        slot, clearing = self.waiting.pop(keyed(product.id, index), None), book.clearing or NO_TRADE
+        if slot is None:
+            self.fault("INV-10", f"slot {index} of {product.code}", "a waiting order", "a settled order, or none")
+            return
+        order, right = slot.order, filled_units(slot.order, clearing)
+        if (order.kind, right) != (kind, fill):
+            self.fault("INV-5", f"fill of slot {index} of {product.code}", (order.kind.name, right), (kind.name, fill))
+        self.settled_words[keyed(product.id, index >> 8)] |= 1 << (index & 255)
         book.settled += 1
         price_tick = clearing.price_tick or 0
-        if fill:
-            fair = order.tick <= price_tick if order.kind.sells else order.tick >= price_tick
-            self.expect(7, name, "a price within its limit", "a price within its limit" if fair else price_tick)
+        if fill and (order.tick > price_tick if kind is not Kind.BID else order.tick < price_tick):
+            self.fault("INV-7", f"slot {index} of {product.code}", f"within tick {order.tick}", f"tick {price_tick}")
         at_price_micro = self._cost_micro(product, price_tick, fill) if fill else 0
-        paid_micro = at_price_micro
+        self._pay_out(product, book, slot, fill, at_price_micro)
+
+    def _pay_out(self, product: Product, book: RoundBook, slot: Slot, fill: int, at_price_micro: int) -> None:
+        order, paid_micro = slot.order, at_price_micro
         if order.kind is Kind.BID:
             paid_micro = self._cost_micro(product, order.tick, order.units) - at_price_micro
             book.bought_units += fill
@@ -120,209 +243,80 @@ class Replay(Books):
             book.sold_units += fill
             self.in_escrow[product.id] -= order.units - fill
         if order.kind is Kind.OFFER:
-            margin_micro = slot.margin_micro // order.units
-            used_micro = fill * margin_micro
+            used_micro = fill * (slot.margin_micro // order.units)
             offer = (fill, slot.margin_micro - used_micro, used_micro, paid_micro)
-            self.open_offers[product.id, order.site].append(offer)
+            self.open_offers.setdefault((product.id, order.site), []).append(offer)
         else:
-            self.cash[order.owner] += paid_micro
-        self.escrow[product.id] -= paid_micro
+            self.pay(order.owner, paid_micro, "returned of a bid" if order.kind is Kind.BID else "sale")
+        self.move_escrow(product.id, -paid_micro)
         book.pot_micro -= paid_micro
 
-    def hold(self, event: Event) -> None:
-        self.in_escrow[event["product"]] += event["units"]
-        self.held[event["product"], event["owner"]] += event["units"]
-        self.products_now.add(event["product"])
+    def hold(self, product: int, owner: str, units: int) -> None:
+        self._hold(product, owner, units)
 
-    def collect(self, event: Event) -> None:
-        self.in_escrow[event["product"]] -= event["units"]
-        self.held[event["product"], event["owner"]] -= event["units"]
-        self.products_now.add(event["product"])
+    def collect(self, product: int, owner: str, _to: str, units: int) -> None:
+        self._hold(product, owner, -units)
+
+    def _hold(self, product: int, owner: str, units: int) -> None:
+        self.in_escrow[product] += units
+        self.held[product, owner] += units
+        self.products_now.add(product)
 
     def _cost_micro(self, product: Product, tick: int, units: int) -> int:
         return cost_micro(units, product.hours, price_micro(tick, self.tick_sizes_micro[product.id]))
 
     # ---- units
 
-    def transfer(self, event: Event) -> None:
-        self._move(event, event["id"], event["value"])
+    def transfer(self, operator: str, from_: str, to: str, product: int, units: int) -> None:
+        self.transfer_many(operator, from_, to, (product,), (units,))
 
-    def transfer_many(self, event: Event) -> None:
-        for token_id, value in zip(event["ids"], event["values"], strict=True):
-            self._move(event, token_id, value)
-
-    def _move(self, event: Event, product: int, units: int) -> None:
-        for owner, moved in ((event["from"], -units), (event["to"], units)):
-            if owner == NOBODY:
+    def transfer_many(self, operator: str, from_: str, to: str, products: Sequence[int], units: Sequence[int]) -> None:
+        for product, moved in zip(products, units, strict=True):
+            if from_ == NOBODY:
+                self.supply[product] += moved
+            else:
+                self.give(product, from_, -moved, "units out")
+                self._ask_owner(operator, from_, product, moved)
+            if to == NOBODY:
                 self.supply[product] -= moved
             else:
-                self.units[product, owner] += moved
-                if self.units[product, owner] < 0:
-                    self.expect(16, f"units of {owner}", ">= 0", self.units[product, owner])
-        self.products_now.add(product)
+                self.give(product, to, moved, "units in")
+            self.products_now.add(product)
 
-    # ---- sites and their calendars
+    def _ask_owner(self, operator: str, from_: str, product: int, units: int) -> None:
+        """Units leave by their owner's hand, one the owner approved, or in an ask or a lease of the owner's."""
+        if operator == from_ or (from_, operator) in self.approved:
+            return
+        if operator in (self.exchange, self.delivery):
+            self.moved_now[from_, product] += units
+        else:
+            self.fault("INV-13", f"units of {from_}", "moved by their owner's act", f"moved by {operator}")
 
-    def register(self, event: Event) -> None:
-        self.sites[event["site"]] = SiteBook(event["provider"])
-
-    def attest(self, event: Event) -> None:
-        self.sites[event["site"]].attested_units = event["units"]
-
-    def commit(self, event: Event) -> None:
-        product, site = Product.from_id(event["product"]), event["site"]
-        cap_units = self.sites[site].cap_units(self.floor_bp)
-        for hour in range(product.start_hour, product.end_hour):
-            self.calendar[site, hour] += event["units"]
-            if self.calendar[site, hour] > cap_units:
-                self.expect(4, f"hour {hour} of site {site}", f"<= {cap_units}", self.calendar[site, hour])
-
-    def release(self, event: Event) -> None:
-        product = Product.from_id(event["product"])
-        for hour in range(product.start_hour, product.end_hour):
-            self.calendar[event["site"], hour] -= event["units"]
-
-    # ---- obligations
-
-    def escrow_margin(self, event: Event) -> None:
-        place = event["product"], event["site"]
-        self.cash[event["provider"]] -= event["amount"]
-        self.margins[place] += event["amount"]
-        self.reserved[place] += event["units"]
-        self.outstanding[event["product"]] += event["units"]
-        if self.last_placed is not None:
-            self.last_placed.margin_micro = event["amount"]
-
-    def settle_offer(self, event: Event) -> None:
-        place, filled = (event["product"], event["site"]), event["filled"]
-        waiting = self.open_offers[place]
-        fill, returned_micro, used_micro, proceeds_micro = waiting.pop(0) if waiting else (0, 0, 0, 0)
-        self.expect(8, f"offer of {place}", (fill, returned_micro), (filled, event["marginReturned"]))
-        self.reserved[place] -= filled + event["unfilled"]
-        self.outstanding[event["product"]] -= filled + event["unfilled"]
-        self.margins[place] -= used_micro + event["marginReturned"]
-        self.cash[self.sites[event["site"]].provider] += event["marginReturned"]
-        if filled:
-            self.open_bonds[place] = proceeds_micro + used_micro
-
-    def oblige(self, event: Event) -> None:
-        place = event["product"], event["site"]
-        if place in self.open_bonds:
-            self.expect(8, f"bond of {place}", self.open_bonds.pop(place), event["bondMicro"])
-        self._change(place, event["units"], event["bondMicro"])
-
-    def discharge(self, event: Event) -> None:
-        place, owed = (event["product"], event["site"]), self.owed[event["product"], event["site"]]
-        share_micro = owed.bond_micro * event["units"] // owed.units if owed.units else 0
-        self.expect(8, f"share of {place}", share_micro, event["bondMicro"])
-        self._change(place, -event["units"], -event["bondMicro"])
-
-    def _change(self, place: Place, units: int, bond_micro: int) -> None:
-        owed = self.owed[place]
-        self.touched_now.setdefault(place, (owed.units, owed.bond_micro))
-        owed.units += units
-        owed.bond_micro += bond_micro
-        self.outstanding[place[0]] += units
-        self.products_now.add(place[0])
-
-    def post_bond(self, event: Event) -> None:
-        self.cash[event["payer"]] -= event["amount"]
-
-    def release_bond(self, event: Event) -> None:
-        self.cash[event["payee"]] += event["amount"]
-
-    def expire(self, event: Event) -> None:
-        self.expired[event["product"]] += event["units"]
-        self.spent[event["product"], event["site"]] += event["units"]
-        self.products_now.add(event["product"])
-
-    # ---- leases
-
-    def redeem(self, event: Event) -> None:
-        product = Product.from_id(event["product"])
-        self.leases[event["lease"]] = LeaseBook(
-            product, event["site"], event["holder"], event["units"], event["bondMicro"]
-        )
-        self.spent[product.id, event["site"]] += event["units"]
-
-    def report(self, event: Event) -> None:
-        self.leases[event["lease"]].reported_milli = event["deliveredMilli"]
-
-    def abort(self, event: Event) -> None:
-        lease = self.leases[event["lease"]]
-        lease.aborted, lease.reported_milli = True, event["deliveredMilli"]
-        kept_micro = lease.bond_micro * lease.counted_milli(lease.reported_milli) // lease.full_milli
-        self.expect(8, f"refund of lease {event['lease']}", lease.bond_micro - kept_micro, event["toHolderMicro"])
-        self._pay_holder(lease, event["toHolderMicro"])
-
-    def dispute(self, event: Event) -> None:
-        lease = self.leases[event["lease"]]
-        lease.deposit_micro = event["depositMicro"]
-        self.cash[lease.holder] -= event["depositMicro"]
-
-    def return_deposit(self, event: Event) -> None:
-        lease = self.leases[event["lease"]]
-        lease.deposit_micro -= event["amount"]
-        self.cash[event["to"]] += event["amount"]
-
-    def resolve(self, event: Event) -> None:
-        lease, site = self.leases[event["lease"]], self.sites[self.leases[event["lease"]].site]
-        lease.reason, lease.delivered_milli = event["reason"], event["deliveredMilli"]
-        due_micro = lease.due_micro
-        if lease.reason == _UNRULED:
-            due_micro //= 2
-        expected = (due_micro, lease.bond_micro - due_micro)
-        self.expect(8, f"lease {event['lease']}", expected, (event["toProviderMicro"], event["toHolderMicro"]))
-        self._pay_holder(lease, event["toHolderMicro"])
-        lease.bond_micro -= event["toProviderMicro"]
-        lease.to_provider_micro = event["toProviderMicro"]
-        self.cash[site.provider] += event["toProviderMicro"]
-        if lease.reason != _UNRULED:
-            counted_milli = lease.counted_milli(lease.delivered_milli)
-            site.delivered += counted_milli * lease.product.hours
-            site.failed += (lease.full_milli - counted_milli) * lease.product.hours
-
-    def record(self, event: Event) -> None:
-        site = self.sites[event["site"]]
-        said = (event["deliveredMilliHours"], event["failedMilliHours"])
-        self.expect(15, f"record of site {event['site']}", (site.delivered, site.failed), said)
-
-    def _pay_holder(self, lease: LeaseBook, amount_micro: int) -> None:
-        lease.bond_micro -= amount_micro
-        lease.to_holder_micro += amount_micro
-        self.cash[lease.holder] += amount_micro
+    def approve(self, owner: str, operator: str, approved: int) -> None:
+        (self.approved.add if approved else self.approved.discard)((owner, operator))
 
 
-_UNRULED = 5
-"""IDelivery.Reason: nobody ruled in time, and what was disputed is split."""
-
-
-def _settled(slot: Slot) -> str:
-    return "a settled order" if slot.settled else "a waiting order"
-
-
-def _clearing(event: Event) -> Clearing:
-    if not event["units"]:
+def _clearing(price_tick: int, units: int, *margins: int) -> Clearing:
+    if not units:
         return NO_TRADE
-    bid, ask = (
-        Margin(event[f"{side}Tick"], event[f"{side}Filled"], event[f"{side}Standing"]) for side in ("bid", "ask")
-    )
-    return Clearing(event["units"], event["priceTick"], bid, ask)
+    return Clearing(units, price_tick, Margin(*margins[:3]), Margin(*margins[3:]))
 
 
-_RULES: dict[str, Callable[[Replay, Event], None]] = {
+_RULES: dict[str, Callable[..., None]] = {
     "Deposited": Replay.deposit,
     "Withdrawn": Replay.withdraw,
     "Transfer": Replay.move_token,
     "Revoked": Replay.revoke,
     "BookOpened": Replay.open_book,
     "OrderPlaced": Replay.place,
+    "OrderSkipped": Replay.skip,
     "Cleared": Replay.clear,
     "Settled": Replay.settle,
     "Held": Replay.hold,
     "Collected": Replay.collect,
     "TransferSingle": Replay.transfer,
     "TransferBatch": Replay.transfer_many,
+    "ApprovalForAll": Replay.approve,
     "SiteRegistered": Replay.register,
     "Attested": Replay.attest,
     "Committed": Replay.commit,

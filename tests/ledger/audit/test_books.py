@@ -48,7 +48,9 @@ def test_cap_is_between_the_floor_and_what_was_attested(units: int, good: int, b
 
 
 def test_expect_notes_only_what_differs() -> None:
-    books = Books("treasury", "exchange", 2_000)
-    books.expect(1, "here", 5, 5)
-    books.expect(1, "there", 5, 6)
-    assert [str(finding) for finding in books.findings] == ["INV-1, there: 6, where 5 belongs"]
+    books = Books()
+    books.expect("INV-1", "here", 5, 5)
+    books.block, books.transaction, books.log = 7, "0xabc", 2
+    books.expect("INV-1", "there", 5, 6)
+    said = ["INV-1, there, block 7, transaction 0xabc, log 2: 6, where 5 belongs"]
+    assert [str(finding) for finding in books.findings] == said
