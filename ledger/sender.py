@@ -94,6 +94,7 @@ class Sender:
         self._clock = clock or Clock()
         self._local = chain.clock is not None
         self._groups: Groups[_Batch, list[Intent | LedgerError]] = Groups(self._commit)
+        self._asks: Groups[Sequence[str], Terms] = Groups(self._ask)
         self._polls: Groups[Sequence[str], Mapping[str, Receipt]] = Groups(self._poll)
         self._next_pass_s = 0.0
 
@@ -190,9 +191,13 @@ class Sender:
 
     def _terms(self, calls: Sequence[tuple[Call, Signer]], simulate: bool) -> tuple[Terms, list[Tried]]:
         senders = sorted({signer.address for _, signer in calls})
-        tried = [(call, signer.address) for call, signer in calls] if simulate else []
-        terms, results = self._wire.terms(senders, tried)
-        return terms, results if simulate else [Tried(None, None)] * len(calls)
+        if not simulate:
+            return self._asks.do(senders), [Tried(None, None)] * len(calls)
+        return self._wire.terms(senders, [(call, signer.address) for call, signer in calls])
+
+    def _ask(self, wanted: Sequence[Sequence[str]]) -> list[Terms]:
+        terms, _ = self._wire.terms(sorted({sender for some in wanted for sender in some}), [])
+        return [terms] * len(wanted)
 
     def _draft(
         self,
@@ -328,11 +333,11 @@ class Sender:
         intent = self._outbox.find(name)
         if intent is None:
             raise UnknownIntent(f"intent {name}" if isinstance(name, int) else f"{name!r}")
-        return intent
+        return self._tracker.heard(intent)
 
     def unfinished(self) -> list[IntentStatus]:
         """All that is not final, reverted or cancelled for good."""
-        return self._outbox.unfinished()
+        return [self._tracker.heard(intent) for intent in self._outbox.unfinished()]
 
     def cancel(self, number: int) -> IntentStatus:
         """Has the nonce of an intent taken by a self-send, unless the intent itself is in a block first: its status

@@ -106,7 +106,7 @@ class Tracker:
         if not before:
             return len(everything)
         look = self._wire.look(sorted({one.sender for one in before}))
-        after = [self._heard(one) for one in self._placed(before, look)]
+        after = [self.heard(one) for one in self._placed(before, look)]
         after = [self._expired(one, look) for one in after]
         self._outbox.record([new for new, old in zip(after, before, strict=True) if new != old])
         for intent in after:
@@ -126,7 +126,8 @@ class Tracker:
         for attempt in intent.attempts:
             self._offers.pop(attempt.hash, None)
 
-    def _heard(self, intent: Intent) -> Intent:
+    def heard(self, intent: Intent) -> Intent:
+        """The intent as of now: what was handed to the node since the last pass is not in the database as that yet."""
         offered = any(attempt.hash in self._offers for attempt in intent.attempts)
         return replace(intent, state=State.BROADCAST) if offered and intent.state is State.SIGNED else intent
 

@@ -72,6 +72,8 @@ class FakeWire(Wire):
         self._count = 0
         self.time_s = 1_800_000_000
         self.base_fee_wei = GWEI
+        self.delegated: frozenset[str] = frozenset()
+        self.estimated: int | LedgerError = 50_000
         self.waiting: dict[tuple[str, int], Transaction] = {}
         self.heard: set[str] = set()
         self.blocks: tuple[Mined, ...] = ()
@@ -139,7 +141,7 @@ class FakeWire(Wire):
             mined = pending = self._mined(blocks, sender)
             while (sender, pending) in self.waiting:
                 pending += 1
-            accounts[sender] = Account(pending, mined, 10**24, False)
+            accounts[sender] = Account(pending, mined, 10**24, sender in self.delegated)
         self._gate("hear terms")
         return Terms(blocks[-1].header, GWEI, accounts), [Tried(None, 50_000) for _ in tried]
 
@@ -150,7 +152,7 @@ class FakeWire(Wire):
         final = max(0, head.number - FINAL_DEPTH)
         settled = {sender: self._mined(blocks[: final + 1], sender) for sender in senders}
         self._gate("hear look")
-        return Look(head, max(0, head.number - SAFE_DEPTH), final, GWEI, settled, frozenset())
+        return Look(head, max(0, head.number - SAFE_DEPTH), final, GWEI, settled, self.delegated)
 
     def hashes(self, blocks: Sequence[int]) -> list[str | None]:
         self._gate("ask hashes")
@@ -196,7 +198,7 @@ class FakeWire(Wire):
     def estimate(self, calls: Sequence[tuple[Call, str]]) -> list[int | LedgerError]:
         self._gate("ask estimate")
         self._gate("hear estimate")
-        return [50_000 for _ in calls]
+        return [self.estimated for _ in calls]
 
     def why_failed(self, call: Call, sender: str, gas: int, receipt: Receipt) -> Reverted:  # noqa: ARG002
         return refusal("Unknown", {"data": "nothing"})
