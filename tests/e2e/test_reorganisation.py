@@ -55,10 +55,18 @@ def play(world: World, site: int, product: Product) -> None:
     world.market.ask(product, 10, tick=300).send(world.seller)
 
 
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    url: Secret = IN_MEMORY if request.param == "sqlite" else request.getfixturevalue("postgres_url")
+    opened = open_store(url)
+    yield opened
+    opened.close()
+
+
 @pytest.mark.parametrize("depth", [1, 5, 12])
-def test_replaced_blocks_leave_no_trace(world: World, depth: int) -> None:
+def test_replaced_blocks_leave_no_trace(world: World, store: Store, depth: int) -> None:
     site, product = world.site(), world.product()
-    index = indexed(world)
+    index = indexed(world, store)
     before = index.head.block
     play(world, site, product)
     list(index.advance())
