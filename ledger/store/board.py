@@ -6,15 +6,17 @@ All of it is read in one view of the database (`Snapshot`), so that every number
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
+from typing import Any
 
-from sqlalchemy import Connection, func, literal, select, tuple_
+from sqlalchemy import Connection, Select, func, literal, select, tuple_
 
+from ledger.model import Kind
 from ledger.product import Product
 from ledger.store import tables as t
 from ledger.store.engine import Store
 from ledger.store.queries import book
-from ledger.store.records import BookRow
+from ledger.store.records import BookRow, OrderRow
 from ledger.units import SECONDS_PER_HOUR
 
 SPARKS = 32
@@ -51,6 +53,10 @@ class Wanted:
     area: int | None = None
     grade: int | None = None
     open_after_s: int | None = None
+
+    def after(self, time_s: int) -> "Wanted":
+        """Those of them whose delivery starts later than a time."""
+        return replace(self, open_after_s=time_s)
 
     def has(self, product: Product) -> bool:
         """Whether a product is one of them; `open_after_s` is asked of the database."""
@@ -127,6 +133,38 @@ def board_rows(store: Store, ids: Sequence[int], now_s: int) -> list[BoardRow]:
             )
             for one in ids
         ]
+
+
+def orders_in(
+    store: Store, product: int, round_: int, owner: str | None = None, after_slot: int = -1, limit: int = 100
+) -> list[OrderRow]:
+    """A round's orders by their slots, or one owner's, those after a slot."""
+    of = t.ORDERS.c
+    found = select(*(of[field.name] for field in fields(OrderRow))).where(of.product == product, of.round == round_)
+    if owner is not None:
+        found = found.where(of.owner == owner)
+    return _orders(store, found.where(of.slot > after_slot).order_by(of.slot).limit(limit))
+
+
+def open_orders(store: Store, owner: str, limit: int = 100) -> list[OrderRow]:
+    """An owner's orders that wait to be settled, newest first; of a provider, its offers too."""
+    of = t.ORDERS.c
+    found = select(*(of[field.name] for field in fields(OrderRow))).where(of.owner == owner, of.settled.is_(False))
+    return _orders(store, found.order_by(of.placed_block.desc(), of.placed_log.desc(), of.slot.desc()).limit(limit))
+
+
+def _orders(store: Store, wanted: Select[Any]) -> list[OrderRow]:
+    with store.read() as connection:
+        rows = [row._asdict() for row in connection.execute(wanted)]
+    return [OrderRow(**(row | {"kind": Kind(row["kind"])})) for row in rows]
+
+
+def order_counts(store: Store, product: int, rounds: Collection[int]) -> dict[int, int]:
+    """How many orders each round of a product had."""
+    of = t.ORDERS.c
+    wanted = select(of.round, func.count()).where(of.product == product, of.round.in_(rounds)).group_by(of.round)
+    with store.read() as connection:
+        return {row[0]: int(row[1]) for row in connection.execute(wanted)}
 
 
 def _trades(store: Store, ids: Collection[int]) -> dict[int, list[Trade]]:

@@ -14,10 +14,11 @@ from sqlalchemy import ColumnElement, func, select, tuple_
 
 from ledger.abi import Event, Log
 from ledger.model import Kind
-from ledger.product import Product
+from ledger.product import ID_BITS, Product
 from ledger.store import tables as t
 from ledger.store.engine import Store
 from ledger.store.records import Place
+from ledger.view import checksummed
 
 PAGE = 100
 _WORD = 32
@@ -66,6 +67,36 @@ class Line:
     change: int
     before: int = 0
     after: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Touched:
+    """A block, and whom its events name: products by their ids, accounts by their addresses."""
+
+    block: int
+    hash: str
+    time_s: int
+    products: tuple[int, ...]
+    accounts: tuple[str, ...]
+
+
+def touched(store: Store, first: int, last: int) -> list[Touched]:
+    """The blocks that are kept from `first` to `last`, with what their events name in indexed values."""
+    of = t.EVENTS.c
+    named: dict[int, set[int]] = defaultdict(set)
+    with store.read() as connection:
+        for block, topics in connection.execute(select(of.block, of.topics).where(of.block.between(first, last))):
+            named[block] |= {int.from_bytes(topics[at : at + _WORD]) for at in range(_WORD, len(topics), _WORD)}
+        kept = select(t.BLOCKS.c.block, t.BLOCKS.c.hash, t.BLOCKS.c.time_s).where(t.BLOCKS.c.block.between(first, last))
+        rows = connection.execute(kept.order_by(t.BLOCKS.c.block)).all()
+    return [_touched(row, sorted(named[row.block])) for row in rows]
+
+
+def _touched(row: Any, words: list[int]) -> Touched:
+    # A product's class is never 0, so that its id has 81 to 88 bits; numbers have fewer, addresses more, hashes most.
+    products = tuple(word for word in words if 80 < word.bit_length() <= ID_BITS)
+    accounts = tuple(checksummed(word) for word in words if ID_BITS < word.bit_length() <= 160)
+    return Touched(row.block, row.hash, row.time_s, products, accounts)
 
 
 def hash_of(store: Store, block: int) -> str | None:

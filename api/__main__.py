@@ -1,0 +1,25 @@
+"""`python -m api`: serves the app as the environment says."""
+
+import sys
+
+import uvicorn
+
+from api.app import create_app, environment_settings
+from api.metrics import log_as_json
+from ledger import LedgerError
+
+
+def main() -> int:
+    """Runs until it is interrupted; 1 where it cannot start."""
+    try:
+        settings = environment_settings()
+        log_as_json()
+        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+    except LedgerError as error:
+        print(error, file=sys.stderr)  # noqa: T201 - whoever started it reads this
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

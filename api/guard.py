@@ -1,0 +1,97 @@
+"""What holds for every request, before any route: whose name it came under, from which page, how long it is; and what
+every answer tells the browser."""
+
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from api.errors import BadRequest, NotAllowed, Refused, TooLarge, refuse
+from api.limits import READS
+
+HEADERS = (
+    (
+        b"content-security-policy",
+        b"default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none'; form-action 'self'; "
+        b"frame-ancestors 'none'",
+    ),
+    (b"x-content-type-options", b"nosniff"),
+    (b"x-frame-options", b"DENY"),
+    (b"referrer-policy", b"no-referrer"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+    (b"permissions-policy", b"camera=(), geolocation=(), microphone=()"),
+)
+
+
+class Guard:
+    """ASGI middleware. A page of another site can make a browser send requests here: those that write are refused
+    unless its origin is allowed, and so is every request under a host name that is not ours (DNS rebinding)."""
+
+    def __init__(self, app: ASGIApp, names: frozenset[str], origins: frozenset[str], body_bytes_max: int) -> None:
+        self._app = app
+        self._names = names
+        self._origins = origins
+        self._body_bytes_max = body_bytes_max
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+
+        async def send_with_headers(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message.setdefault("headers", [])
+                message["headers"].extend(HEADERS)
+            await send(message)
+
+        refusal = self._refusal(scope)
+        if refusal is not None:
+            await refuse(refusal)(scope, receive, send_with_headers)
+            return
+        body = _Body(receive, self._body_bytes_max)
+        try:
+            await self._app(scope, body, send_with_headers)
+        except TooLarge as error:
+            await refuse(error)(scope, receive, send_with_headers)
+
+    def _refusal(self, scope: Scope) -> Refused | None:
+        headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        host = headers.get(b"host", "")
+        if _name_of(host) not in self._names:
+            return BadRequest("The host name is not one of this API's.", "Name it in COMPUTE_LEDGER_API_NAMES.")
+        if scope["method"] not in READS:
+            origin = headers.get(b"origin", "")
+            strange = origin and origin not in self._origins and urlsplit(origin).netloc != host
+            if strange or (not origin and headers.get(b"sec-fetch-site") == "cross-site"):
+                return NotAllowed("Pages of other sites may not write here.", "Allow it in COMPUTE_LEDGER_API_ORIGINS.")
+        length = headers.get(b"content-length", "0")
+        if not length.isascii() or not length.isdigit() or int(length[:20]) > self._body_bytes_max:
+            return _too_large(self._body_bytes_max)
+        return None
+
+
+def _name_of(host: str) -> str:
+    """A host without its port; an IPv6 address keeps its brackets."""
+    name, _, port = host.rpartition(":")
+    return name if name and port.isdigit() else host
+
+
+def _too_large(limit: int) -> TooLarge:
+    return TooLarge(f"The body is longer than {limit} bytes.", "Send less at once.")
+
+
+class _Body:
+    """Hands a body on as it comes, up to the limit: what it says of its length may be wrong or missing."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self._receive = receive
+        self._limit = limit
+        self._seen = 0
+
+    async def __call__(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "http.request":
+            self._seen += len(message.get("body", b""))
+            if self._seen > self._limit:
+                raise _too_large(self._limit)
+        return message

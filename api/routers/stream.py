@@ -1,0 +1,43 @@
+"""What is new, as server-sent events: `block`, `reorg`, `finalized`; resumed by Last-Event-ID."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+from fastapi import APIRouter, Header
+from fastapi.sse import EventSourceResponse, ServerSentEvent
+
+from api.auth import Work
+from api.errors import TooMany, problems
+from api.feed import Listener, News
+
+router = APIRouter(prefix="/stream", tags=["stream"], responses=problems(422, 429, 503))
+
+LISTENERS_MAX = 1_000
+_PLACE = re.compile(r"([0-9]{1,18}):(0x[0-9a-f]{64})")
+
+
+# A thread for each listener would be one too many: this is the one route that runs on the event loop.
+@router.get("", response_class=EventSourceResponse, summary="Blocks as they come")
+async def stream(
+    work: Work, last_event_id: Annotated[str | None, Header(max_length=200)] = None
+) -> AsyncIterator[ServerSentEvent]:
+    if work.feed.listeners >= LISTENERS_MAX:
+        raise TooMany("Too many listen already.", "Ask for /products now and then instead.", {"Retry-After": "30"})
+    listener = Listener(asyncio.get_running_loop())
+    work.feed.listen(listener)
+    try:
+        seen = _PLACE.fullmatch(last_event_id or "")
+        head = work.feed.head
+        if seen and head:
+            for news in await asyncio.to_thread(work.feed.since, int(seen[1]), seen[2], head):
+                yield _event(news)
+        async for news in listener:
+            yield _event(news)
+    finally:
+        work.feed.leave(listener)
+
+
+def _event(news: News) -> ServerSentEvent:
+    return ServerSentEvent(event=news.name, raw_data=news.data, id=news.place)

@@ -1,0 +1,180 @@
+"""What the routes work with: one market, its history, the accounts; and the threads that keep them going."""
+
+import logging
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from threading import Event, Thread
+
+from api.errors import NotReady
+from api.feed import Feed
+from api.settings import ApiSettings
+from api.vault import Vault
+from ledger import (
+    DEVELOPMENT_MNEMONIC,
+    Accounts,
+    Areas,
+    BadSetting,
+    Chain,
+    Delivery,
+    Deployment,
+    Head,
+    Index,
+    LedgerError,
+    Market,
+    RelayQueue,
+    Secret,
+    Sender,
+    Signer,
+    Snapshot,
+    Standard,
+    Store,
+    connect,
+    load_areas,
+    load_deployment,
+    load_signer,
+    load_standard,
+    open_store,
+    queries,
+    signer_from_mnemonic,
+    snapshot,
+)
+
+log = logging.getLogger("api")
+
+_STOP_S = 10
+_INDEX_PAUSE_S = 0.2
+_OPERATOR = 9
+"""Which development account acts for the API on a local chain, where no key is named."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """The history at one block."""
+
+    store: Snapshot
+    head: Head
+
+    @property
+    def block_hash(self) -> str:
+        return self.head.hash or ""
+
+
+class Services:
+    """Everything that a request may need. Open it with `open_services`."""
+
+    def __init__(self, settings: ApiSettings, chain: Chain, deployment: Deployment, store: Store) -> None:
+        self.settings = settings
+        self.chain = chain
+        self.store = store
+        self.sender = Sender(chain, store)
+        self.market = Market(chain, deployment, self.sender)
+        self.delivery = Delivery(chain, deployment, self.sender)
+        self.accounts = Accounts(store)
+        self.relays = RelayQueue(store)
+        self.vault = Vault(settings.keystores)
+        self.feed = Feed(store)
+        self._stop = Event()
+        self._threads: list[Thread] = []
+
+    @cached_property
+    def standard(self) -> Standard:
+        return load_standard(self.settings.ledger.data)
+
+    @cached_property
+    def areas(self) -> Areas:
+        return load_areas()
+
+    @property
+    def deployment(self) -> Deployment:
+        return self.market.deployment
+
+    @cached_property
+    def is_demo(self) -> bool:
+        """Whether the money is play money on a chain of our own: where anybody may have an account and some of it."""
+        return self.chain.clock is not None and self.settings.admin_key is None
+
+    @cached_property
+    def operator(self) -> Signer | None:
+        """Who acts for the API itself: the key that the settings name, or on a local chain one that everybody knows."""
+        try:
+            return load_signer(self.settings.ledger)
+        except BadSetting:
+            local = self.chain.clock is not None
+            return signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), _OPERATOR) if local else None
+
+    @contextmanager
+    def view(self) -> Iterator[View]:
+        """The history as it is now, for as long as the block lasts. Raises NotReady before the first block is read."""
+        with snapshot(self.store) as store:
+            head = queries.head(store)
+            if head is None or head.hash is None:
+                raise NotReady
+            yield View(store, head)
+
+    # ---- what runs beside the requests
+
+    def start(self) -> None:
+        """Starts the threads that the settings name."""
+        wanted: dict[str, Callable[[], None]] = {"index": self._follow, "sender": self._send, "keeper": self._keep}
+        for name, work in wanted.items():
+            if name in self.settings.services:
+                self._begin(name, work)
+        self._begin("feed", lambda: self.feed.run(self._stop))
+
+    def stop(self) -> None:
+        """Ends them, and closes the database."""
+        self._stop.set()
+        self.feed.close()
+        for thread in self._threads:
+            thread.join(_STOP_S)
+        self.store.close()
+
+    def gauges(self) -> dict[str, float]:
+        """What is measured now, by name."""
+        head = queries.head(self.store)
+        return {
+            "history_block": float(head.block if head else 0),
+            "history_lag_blocks": float(head.lag if head else 0),
+            "unfinished_intents": float(len(self.sender.unfinished())),
+            "listeners": float(self.feed.listeners),
+            "threads_ended": float(sum(not lives for lives in self.running().values())),
+        }
+
+    def running(self) -> dict[str, bool]:
+        """Which threads there are, and whether each still lives."""
+        return {thread.name: thread.is_alive() for thread in self._threads}
+
+    def _begin(self, name: str, work: Callable[[], None]) -> None:
+        thread = Thread(target=self._guarded, args=(name, work), name=name, daemon=True)
+        self._threads.append(thread)
+        thread.start()
+
+    def _guarded(self, name: str, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except LedgerError as error:
+            # It ends, readiness says so, and whoever watches decides: going on could only make it worse.
+            log.error("%s ended: %s", name, error)
+
+    def _follow(self) -> None:
+        index = Index(self.market, self.store)
+        for _ in index.follow(self._stop, _INDEX_PAUSE_S):
+            self.feed.wake()
+
+    def _send(self) -> None:
+        self.sender.run(self._stop)
+
+    def _keep(self) -> None:
+        pass
+
+
+def open_services(settings: ApiSettings) -> Services:
+    """Connects, checks the deployment, opens the database. Raises LedgerError."""
+    ledger = settings.ledger
+    chain = connect(ledger.rpc_url.reveal(), ledger.chain_id, ledger.rpc_timeout_s)
+    deployment = load_deployment(ledger.manifest)
+    services = Services(settings, chain, deployment, open_store(ledger.database))
+    services.market.check()
+    return services
