@@ -162,6 +162,16 @@ def test_other_chain_is_found_at_the_switch_and_passed_over(net: Net) -> None:
     assert net.asked("eth_gasPrice")[:2] == [0, 0]
 
 
+def test_chain_is_asked_for_at_the_switch_also_of_one_that_was_told_before(net: Net) -> None:
+    net.ask(SEND, signed(net.node_url))
+    net.ask("eth_gasPrice")
+    net.asked("eth_gasPrice")
+    net.proxies[1].chain_id = 4_242
+    kill(net.proxies[0])
+    assert net.ask("eth_gasPrice")["result"]
+    assert net.asked("eth_gasPrice") == [1, 0, 1]
+
+
 def test_chain_that_is_meant_decides_also_for_the_first(proxies: list[Proxy], net: Net) -> None:
     proxies[0].chain_id = 1
     chain = connect(f"{proxies[0].url}, {proxies[1].url}", chain_id=31_337, timeout_s=2)
