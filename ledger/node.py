@@ -27,6 +27,13 @@ class LocalNode:
 
     url: str
     log: Path
+    _process: subprocess.Popen[bytes]
+
+    def stop(self) -> None:
+        """Ends it, and returns when it is gone."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        self._process.wait()
 
 
 @contextmanager
@@ -37,16 +44,25 @@ def local_node(*options: str, start_s: int | None = None, accounts: int = 10) ->
     does not start.
     """
     with tempfile.TemporaryDirectory(prefix="compute-ledger-") as folder:
-        log = Path(folder, "anvil.log")
         timed = [] if start_s is None else ["--timestamp", str(start_s)]
-        command = [_anvil(), "--port", "0", "--host", "127.0.0.1", "--accounts", str(accounts), *timed, *options]
-        process = _on_leash(command, log)
+        node = start_node(Path(folder, "anvil.log"), "--accounts", str(accounts), *timed, *options)
         try:
-            yield LocalNode(_url(process, log), log)
+            yield node
         finally:
-            if process.stdin is not None:
-                process.stdin.close()
-            process.wait()
+            node.stop()
+
+
+def start_node(log: Path, *options: str) -> LocalNode:
+    """Starts anvil with these options; it prints to `log`, and lives until `stop` or the end of this process.
+
+    Raises InputError where there is no anvil, Unavailable when it does not start.
+    """
+    process = _on_leash([_anvil(), "--port", "0", "--host", "127.0.0.1", *options], log)
+    try:
+        return LocalNode(_url(process, log), log, process)
+    except BaseException:
+        LocalNode("", log, process).stop()
+        raise
 
 
 def _anvil() -> str:
