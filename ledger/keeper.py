@@ -290,7 +290,7 @@ class Keeper:
         self._health = KeeperHealth(
             heartbeat_s=time.time(),
             overdue_s=max((now_s - task.due_s for task in left), default=0),
-            waiting=Counter(task.job for task in left),
+            waiting=dict(Counter(task.job for task in left)),
             under_way=len(self._outgoing),
             total=_work(block, now_s, done, counts),
             unavailable=self._unavailable,
