@@ -28,10 +28,10 @@ WINDOW = 512
 PART = 64
 """How many blocks that are not final are asked for at once."""
 
-LOGS_WANTED = 10_000
+LOGS_WANTED = 5_000
 """About how many logs an answer should have: enough to be fast, few enough to hold."""
 
-RANGE_FIRST, RANGE_MAX = 2_000, 1_000_000
+RANGE_FIRST, RANGE_MAX = 100, 1_000_000
 # What is not ours to read: the settlement token has other users, too many to keep.
 _FOREIGN = ("Token",)
 

@@ -7,7 +7,7 @@ hashes are hex with 0x, kinds and states are the numbers of ledger.model.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text
+from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, text
 
 from ledger.store.engine import Amount, Word, metadata
 
@@ -22,7 +22,8 @@ def _key(name: str, kind: Any) -> "Column[Any]":
 def _table(name: str, *columns: Any) -> Table:
     plain = [one for one in columns if isinstance(one, Column)]
     where_from = (Column("block", BigInteger, nullable=False), Column("log_index", Integer, nullable=False))
-    return Table(name, metadata, *plain, *where_from, *(one for one in columns if isinstance(one, Index)))
+    indexes = (one for one in columns if isinstance(one, Index))
+    return Table(name, metadata, *plain, *where_from, *indexes, sqlite_with_rowid=False)
 
 
 # ---- how far it is read
@@ -75,6 +76,7 @@ EVENTS = Table(
     Column("name", String(40), nullable=False),
     Column("topics", LargeBinary, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    sqlite_with_rowid=False,
 )
 """Every log of the market's contracts; `topics` one after the other, 32 bytes each."""
 
@@ -117,7 +119,14 @@ ORDERS = _table(
     Column("placed_block", BigInteger, nullable=False),
     Column("placed_log", Integer, nullable=False),
     Index("orders_owner", "owner", "placed_block", "placed_log"),
-    Index("orders_waiting", "settled", "product", "round"),
+    # As `settled IS FALSE` is written there: settled orders, which are nearly all, are not in it.
+    Index(
+        "orders_waiting",
+        "product",
+        "round",
+        sqlite_where=text("settled IS 0"),
+        postgresql_where=text("settled IS false"),
+    ),
 )
 
 CLEARINGS = _table(
