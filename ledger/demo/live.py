@@ -6,13 +6,14 @@ Every round is drawn by its number, so the stream needs no memory: ended and sta
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
 from eth_utils.crypto import keccak
 
-from ledger.action import Action, send_together
+from ledger.action import Action
 from ledger.artifacts import Deployment, MarketTerms
 from ledger.chain import Chain
 from ledger.delivery import Delivery
@@ -90,6 +91,7 @@ class Live:
         self.people = people_of(self.plan)
         self._by_address = {signer.address: signer for signer in self.people.values()}
         self.sites: list[int] = []
+        self._hurries = False
         self._open_leases: set[int] = set()
         self._leases_seen = 0
 
@@ -204,9 +206,11 @@ class Live:
         market, clock = self.market, self.market.chain.clock
         if clock is None:
             raise InputError("Rounds of the past need a chain whose clock can be set.", "Leave them out.")
+        self._hurries = True
         for _ in range(rounds):
-            round_ = market.current_round() + 1
-            clock.go_to(round_ * market.deployment.terms.round_s)
+            round_ = -(-market.chain.time_s() // market.deployment.terms.round_s)
+            if market.current_round() < round_:
+                clock.go_to(market.round_end_s(round_ - 1))
             orders = self.round(round_)
             self.place_offers(orders)
             self._relay(orders.bids)
@@ -214,8 +218,8 @@ class Live:
             clock.go_to(market.round_end_s(round_))
             keeper = self.people["keeper"]
             self._send((market.clear(product, round_), keeper) for product in products)
-            for product in products:
-                self._send((step, keeper) for step in market.settlements(product, round_))
+            self._send((step, keeper) for product in products for step in market.settlements(product, round_))
+        self._hurries = False
 
     def _relay(self, bids: Sequence[SignedOrder]) -> None:
         if bids:
@@ -278,12 +282,16 @@ class Live:
 
     def _send(self, steps: Iterable[tuple[Action[Any], Signer]]) -> list[Any]:
         """Sends what would succeed: what the market refuses by now (a site sold out, a round over) is passed over."""
+        sender, clock = self.market.sender, self.market.chain.clock
+        under_way = []
+        with clock.one_block() if clock is not None and self._hurries else nullcontext():
+            for action, signer in steps:
+                with suppress(Reverted):
+                    under_way.append((action, sender.submit(action.call, signer)))
         done = []
-        for action, signer in steps:
-            try:
-                done += send_together([(action, signer)])
-            except (Reverted, NotIncluded):
-                continue
+        for action, sent in under_way:
+            with suppress(Reverted, NotIncluded):
+                done.append(action.outcome(sender.wait(sent)))
         return done
 
 
