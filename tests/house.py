@@ -23,7 +23,7 @@ LAYERS = {
             "remedies",
             "errors",
             "units codec",
-            "product prices settings model datasets abi eip712 fees groups",
+            "product prices settings model datasets abi eip712 transactions fees groups",
             "standard auction artifacts tasks keys areas reverts node services clock rpc transport journal pipe audit.books audit.decode audit.tries",
             "store.engine store.records endpoints",
             "store.intents envelope",
