@@ -20,7 +20,7 @@ from ledger.store.records import BlockRow, Head
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 
-GENERATION = 20_000
+GENERATION = 10_000
 """How many rows of a table are remembered before the least used are let go: memory stays flat as history grows."""
 
 STATES = {table.name: table for table in t.STATES}

@@ -2,11 +2,12 @@
 
 from collections.abc import Mapping
 
-from tests.bench import signing
+from tests.bench import indexing, signing
 from tests.bench.figures import Suite
 
 SUITES: Mapping[str, Mapping[str, Suite]] = {
     "ledger": {
         "build and sign": signing.figures,
+        "index": indexing.figures,
     },
 }
