@@ -18,13 +18,22 @@ def tiny_plan() -> Plan:
     return plan_day(START_HOUR, size=TINY)
 
 
-@cache
 def tiny_day() -> Day:
     """A whole day, played once a process, on a node that ends with it: look at it, change nothing."""
+    return _played()[0]
+
+
+def tiny_url() -> str:
+    """Where the node with that day listens."""
+    return _played()[1]
+
+
+@cache
+def _played() -> tuple[Day, str]:
     playing = played(tiny_plan(), "anvil", Terminal(quiet=True))
-    day, _ = playing.__enter__()
+    day, url = playing.__enter__()
     atexit.register(playing.__exit__, None, None, None)
-    return day
+    return day, url
 
 
 @cache

@@ -18,6 +18,7 @@ from ledger.audit.decode import Entry
 from ledger.audit.headers import Headers, ProvenBlock
 from ledger.audit.proofs import Expected, expected_words, prove, prove_code
 from ledger.audit.replay import Replay
+from ledger.audit.stored import Stored
 from ledger.errors import InputError
 from ledger.view import View
 
@@ -93,8 +94,10 @@ def run_audit(
     block: int | None = None,
     watch: Watch = lambda _step, _done, _of: None,
     sink: Callable[[Line], None] | None = None,
+    stored: Stored | None = None,
 ) -> tuple[Report, Replay]:
-    """Audits a market up to `block` (default: the latest); `sink` takes every line of every account.
+    """Audits a market up to `block` (default: the latest); `sink` takes every line of every account, `stored` is a
+    database to hold against what is proven.
 
     Gives what was found, and the books. Raises InputError for a block before the market's, Unavailable when the node
     does not answer.
@@ -105,7 +108,9 @@ def run_audit(
     findings: list[Finding] = []
     replay, root = new_replay(view.deployment), Root()
     replay.sink = sink
-    proven, receipts = _replayed(view, (first, last), replay, root, findings, watch)
+    if stored is not None:
+        stored.begin(findings.append)
+    proven, receipts = _replayed(view, (first, last), (replay, root, stored), findings, watch)
     words = 0
     artifacts = load_artifacts()
     if proven is not None:
@@ -115,6 +120,8 @@ def run_audit(
         state_root = proven.state_root
         words = prove(node, view.deployment, last, state_root, expected, note, lambda n: watch("Prove storage", n, of))
         prove_code(node, last, state_root, replay.by_code, note)
+    if stored is not None:
+        stored.close(replay)
     watch("Check invariants", 0, 1)
     checks = check_market(view, replay, last)
     watch("Check invariants", 1, 1)
@@ -139,10 +146,14 @@ def run_audit(
 
 
 def _replayed(
-    view: View, span: tuple[int, int], replay: Replay, root: Root, findings: list[Finding], watch: Watch
+    view: View,
+    span: tuple[int, int],
+    takers: tuple[Replay, Root, Stored | None],
+    findings: list[Finding],
+    watch: Watch,
 ) -> tuple[ProvenBlock | None, int]:
     """Walks and replays the blocks of a span; gives the last one if it was proven, and how many receipts were."""
-    first, last = span
+    (first, last), (replay, root, stored) = span, takers
     deployment = view.deployment
     token, treasury = deployment.address("Token"), deployment.address("Treasury")
     headers = Headers(view.chain, deployment.addresses.values(), token, treasury, findings.append)
@@ -151,6 +162,8 @@ def _replayed(
         receipts += proven.receipts
         root.add(proven.entries)
         replay.run(proven.entries, proven.acts.get, proven.time_s)
+        if stored is not None:
+            stored.take(proven)
         watch("Replay blocks", proven.number - first + 1, last - first + 1)
     if proven is None or proven.number != last:
         findings.append(Finding("HEADER", "the last block", "proven", "not proven", last))

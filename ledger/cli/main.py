@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ledger.artifacts import MarketTerms
+from ledger.cli.audit import audit
 from ledger.cli.console import Console
 from ledger.cli.governance import COMMANDS as GOVERNING
 from ledger.cli.index import index
@@ -295,5 +296,5 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in (keeper, queue, node, index, *COMMANDS, *GOVERNING):
+for _command in (audit, keeper, queue, node, index, *COMMANDS, *GOVERNING):
     main.add_command(_command)

@@ -1,0 +1,248 @@
+"""The index's tables beside the proven history: every column of every row, so that any flipped byte is found and
+located.
+
+Events and blocks are compared as they are proven. The rows that follow from them are made once more from proven events,
+by the index's own rules in memory, and compared when the end is reached; what those rules come to is held against the
+independent model as well, so that a mistake that both databases share is found too.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping
+from itertools import chain
+from typing import Any
+
+from ledger.artifacts import load_artifacts
+from ledger.audit.books import Finding
+from ledger.audit.headers import ProvenBlock
+from ledger.audit.replay import Replay
+from ledger.errors import InputError, LedgerError
+from ledger.logs import Decoder, Said
+from ledger.rows import Fold
+from ledger.store import audit_rows as stored_rows
+from ledger.store.audit_rows import Texts
+from ledger.store.engine import Store
+from ledger.view import View
+
+Key = tuple[Any, ...]
+Row = dict[str, Any]
+
+
+class Scratch:
+    """Rows of the state tables, in memory."""
+
+    def __init__(self) -> None:
+        self.tables: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
+
+    def get(self, table: str, key: Key) -> Row | None:
+        return self.tables[table].get(key)
+
+    def change(self, table: str, key: Key, new: Row | None = None) -> Row | None:
+        row = self.tables[table].get(key)
+        if row is None and new is not None:
+            row = self.tables[table][key] = new | dict(zip(stored_rows.keys_of(table), key, strict=True))
+        return row
+
+    def add(self, table: str, key: Key, row: Row) -> None:
+        row |= zip(stored_rows.keys_of(table), key, strict=True)
+        self.tables[table][key] = row
+
+
+class Stored:
+    """Compares one database. Give it each proven block with `take`, then call `close` with the books."""
+
+    def __init__(self, view: View, store: Store) -> None:
+        self._store = store
+        deployment, artifacts = view.deployment, load_artifacts()
+        addresses = {name: address for name, address in deployment.addresses.items() if name != "Token"}
+        self._ours = frozenset(addresses.values())
+        self._decoder = Decoder(addresses, {name: artifacts[name].abi for name in addresses})
+        self._scratch = Scratch()
+        self._fold = Fold(self._scratch, deployment.terms)
+        self._events = self._rows(stored_rows.EVENTS)
+        self._blocks = self._rows(stored_rows.BLOCKS)
+        self._next: dict[str, Texts | None] = {}
+        self._parent: str | None = None
+        self._count = 0
+        self._note: Callable[[Finding], None] = lambda _: None
+
+    def block_to_audit(self, block: int | None) -> int:
+        """The block that the database stands at. Raises InputError for an empty one, or where another was asked for."""
+        found = stored_rows.block_of(self._store)
+        if found is None:
+            raise InputError(
+                "The database holds no history.", "Run compute-ledger index first, or leave --database out."
+            )
+        if block not in (None, found):
+            raise InputError(f"The database stands at block {found}, not at {block}.", "Leave --block out.")
+        return found
+
+    def begin(self, note: Callable[[Finding], None]) -> None:
+        """Where findings go; checks the file itself."""
+        self._note = note
+        for problem in stored_rows.integrity(self._store):
+            note(Finding("STORED", "the database file", "whole", problem))
+
+    # ---- what happened
+
+    def take(self, block: ProvenBlock) -> None:
+        """One proven block: its events and its row, then what follows from them."""
+        place = {transaction: number for number, transaction in enumerate(block.acts)}
+        said = []
+        for entry in block.entries:
+            if entry.address in self._ours:
+                log = {
+                    "address": entry.address,
+                    "topics": ["0x" + topic.hex() for topic in entry.topics],
+                    "data": "0x" + entry.data.hex(),
+                    "blockNumber": hex(block.number),
+                    "logIndex": hex(entry.log),
+                    "transactionHash": entry.transaction,
+                    "transactionIndex": hex(place.get(entry.transaction, 0)),
+                }
+                try:
+                    said.append((self._decoder.read(log), entry))
+                except LedgerError as error:
+                    self._note(
+                        Finding("STORED", "an event", "one to store", error.problem, block.number, None, entry.log)
+                    )
+        self._count += len(said)
+        wanted = [_event(one, entry.topics, entry.data) for one, entry in said]
+        self._match("events", self._events, stored_rows.EVENTS, block.number, wanted)
+        row = {"block": block.number, "hash": "0x" + block.hash.hex(), "parent": self._parent, "time_s": block.time_s}
+        self._match_block(row, bool(said))
+        self._parent = str(row["hash"])
+        for one, _ in said:
+            try:
+                self._fold.apply(one, block.time_s)
+            except (LedgerError, LookupError, ArithmeticError, ValueError) as error:
+                where = f"rows that follow from {one.name}"
+                self._note(Finding("STORED", where, "some", repr(error), block.number, one.transaction, one.log_index))
+
+    def _match(self, name: str, rows: Iterator[Texts], table: Any, number: int, wanted: list[Row]) -> None:
+        """Rows up to a block's end beside those wanted, by their place."""
+        expected = {(one["block"], one["log_index"]): stored_rows.text_of(self._store, table, one) for one in wanted}
+        keys = {(text["block"], text["log_index"]): place for place, text in expected.items()}
+        for row in self._up_to(name, rows, number):
+            place = keys.pop((row["block"], row["log_index"]), None)
+            if place is None:
+                self._note(Finding("STORED", "events: a row too many", "none", self._said(row["name"]), number))
+            else:
+                self._compare(name, expected[place], row, place)
+        for number_, log in keys.values():
+            self._note(Finding("STORED", "events: a row", "there", "missing", number_, None, log))
+
+    def _match_block(self, row: Row, needed: bool) -> None:
+        number = int(row["block"])
+        seen = False
+        for found in self._up_to("blocks", self._blocks, number):
+            expected = stored_rows.text_of(self._store, stored_rows.BLOCKS, row)
+            # A block that was final when it was read has no parent there; the first one's is not known here.
+            if found["parent"] is None or row["parent"] is None:
+                expected["parent"] = found["parent"]
+            seen = True
+            self._compare("blocks", expected, found, (number, None))
+        if needed and not seen:
+            self._note(Finding("STORED", "blocks: a row", "there", "missing", number))
+
+    def _up_to(self, name: str, rows: Iterator[Texts], number: int | None) -> Iterator[Texts]:
+        """The rows that come next and are not after a block."""
+        while True:
+            row = self._next.pop(name, None) or next(rows, None)
+            if row is None:
+                return
+            if number is not None and _number(self._said(row["block"])) > number:
+                self._next[name] = row
+                return
+            yield row
+
+    def _rows(self, table: Any) -> Iterator[Texts]:
+        try:
+            yield from stored_rows.stream(self._store, table)
+        except LedgerError as error:
+            self._note(Finding("STORED", f"table {table.name}", "readable", error.problem))
+
+    # ---- what follows
+
+    def close(self, books: Replay) -> None:
+        """Everything that is left in the database beside everything that follows from the history."""
+        for name, rows in (("events", self._events), ("blocks", self._blocks)):
+            for row in self._up_to(name, rows, None):
+                place = f"block {self._said(row['block'])}"
+                self._note(Finding("STORED", f"{name}: a row too many", "none", place))
+        for name, table in stored_rows.STATES.items():
+            self._state(name, table)
+        self._model(books)
+        for row in self._rows(stored_rows.HISTORY):
+            if self._said(row["events"]) != str(self._count):
+                self._note(Finding("STORED", "history: events", self._count, self._said(row["events"])))
+
+    def _state(self, name: str, table: Any) -> None:
+        keys = stored_rows.keys_of(name)
+        expected = {}
+        for row in self._scratch.tables[name].values():
+            text = stored_rows.text_of(self._store, table, row)
+            expected[tuple(text[key] for key in keys)] = text, row
+        for found in self._rows(table):
+            pair = expected.pop(tuple(found[key] for key in keys), None)
+            if pair is None:
+                named = " ".join(self._said(found[key]) for key in keys)
+                self._note(Finding("STORED", f"{name}: a row too many", "none", named))
+            else:
+                self._compare(name, pair[0], found, (pair[1]["block"], pair[1]["log_index"]))
+        for _, row in expected.values():
+            named = " ".join(str(row[key]) for key in keys)
+            self._note(
+                Finding("STORED", f"{name}: row {named}", "there", "missing", row["block"], None, row["log_index"])
+            )
+
+    def _compare(self, name: str, expected: Texts, found: Texts, place: tuple[int, int | None]) -> None:
+        for column, text in expected.items():
+            if found[column] != text:
+                right, wrong = self._said(text), self._said(found[column])
+                self._note(Finding("STORED", f"{name}: {column}", right, wrong, place[0], None, place[1]))
+
+    def _said(self, text: str | None) -> str:
+        return stored_rows.shown(self._store, text)
+
+    def _model(self, books: Replay) -> None:
+        """What the index's rules came to, beside the independent model."""
+        for rule, where, expected, actual, row in chain(_money(books, self._scratch), _duties(books, self._scratch)):
+            if expected != actual:
+                self._note(Finding(rule, f"index: {where}", expected, actual, row["block"], None, row["log_index"]))
+
+
+Held = Iterator[tuple[str, str, object, object, Mapping[str, Any]]]
+
+
+def _money(books: Replay, scratch: Scratch) -> Held:
+    for (owner,), row in scratch.tables["cash"].items():
+        right = books.cash[owner], books.epochs[owner]
+        yield "INV-1", f"cash of {owner}", right, (row["free_micro"], row["epoch"]), row
+    for (owner, product), row in scratch.tables["balances"].items():
+        right = books.units[product, owner], books.held[product, owner]
+        yield "INV-16", f"units of {owner} of {product:#x}", right, (row["units"], row["held_units"]), row
+    for (product, round_), row in scratch.tables["clearings"].items():
+        clearing = books.clearings.get(product | round_ << 88)
+        price = (clearing.units, clearing.price_tick) if clearing else None
+        yield "INV-6", f"round {round_} of {product:#x}", price, (row["units"], row["price_tick"]), row
+
+
+def _duties(books: Replay, scratch: Scratch) -> Held:
+    for place, row in scratch.tables["obligations"].items():
+        owed = books.owed.get((place[0], place[1]))
+        right = (owed.units, owed.bond_micro) if owed else (0, 0)
+        yield "INV-8", f"obligation {place}", right, (row["units"], row["bond_micro"]), row
+    for (number,), row in scratch.tables["sites"].items():
+        site = books.sites.get(number)
+        record = (site.delivered, site.failed) if site else None
+        yield "INV-15", f"site {number}", record, (row["delivered_milli_hours"], row["failed_milli_hours"]), row
+
+
+def _event(said: Said, topics: tuple[bytes, ...], data: bytes) -> Row:
+    named = said._asdict()
+    del named["values"]
+    return named | {"topics": b"".join(topics), "data": data}
+
+
+def _number(text: str) -> int:
+    return int(text) if text.isdecimal() else -1

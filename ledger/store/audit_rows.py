@@ -1,0 +1,89 @@
+"""Tables as an auditor reads them: every value as the text that lies there, whatever it has become.
+
+A reader that turned values into numbers would stumble over the very byte that the audit is to find.
+"""
+
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from typing import Any
+
+from sqlalchemy import Boolean, ColumnElement, LargeBinary, String, Table, case, cast, func, null, select, text
+
+from ledger.errors import LedgerError
+from ledger.store import tables as t
+from ledger.store.engine import Store, Word
+
+Texts = dict[str, str | None]
+"""A row: each column's value as `text_of` writes it."""
+
+STATES = {table.name: table for table in t.STATES}
+EVENTS, BLOCKS, HISTORY = t.EVENTS, t.BLOCKS, t.HISTORY
+_AT_ONCE = 1_000
+
+
+def keys_of(table: str) -> tuple[str, ...]:
+    """The names of a table's key columns."""
+    return tuple(column.name for column in STATES[table].primary_key)
+
+
+def stream(store: Store, table: Table) -> Iterator[Texts]:
+    """All rows in the order of their key, a thousand held at a time. Raises StoreUnavailable or BadStore for a file
+    that cannot be read."""
+    names = [column.name for column in table.columns]
+    wanted = select(*(_as_text(store, column) for column in table.columns)).order_by(*table.primary_key)
+    with store.read() as connection:
+        for row in connection.execution_options(yield_per=_AT_ONCE).execute(wanted):
+            yield dict(zip(names, row, strict=True))
+
+
+def _as_text(store: Store, column: Any) -> ColumnElement[Any]:
+    if store.is_sqlite:
+        return case((column.is_(None), null()), else_=func.hex(column, type_=String))
+    return cast(column, String)
+
+
+def text_of(store: Store, table: Table, values: Mapping[str, Any]) -> Texts:
+    """A row as it must lie there."""
+    return {column.name: _text(store, column.type, values.get(column.name)) for column in table.columns}
+
+
+def _text(store: Store, kind: Any, value: Any) -> str | None:
+    if value is None:
+        return None
+    if isinstance(kind, Word):
+        value = int(value).to_bytes(32)
+    elif isinstance(kind, Boolean):
+        value = str(int(bool(value))) if store.is_sqlite else str(bool(value)).lower()
+    elif not isinstance(kind, LargeBinary):
+        value = str(value)
+    if store.is_sqlite:
+        return (value if isinstance(value, bytes) else value.encode()).hex().upper()
+    return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
+
+
+def shown(store: Store, text_: str | None) -> str:
+    """A value for people, from its text."""
+    if text_ is not None and store.is_sqlite:
+        with suppress(ValueError):
+            return bytes.fromhex(text_).decode()
+    return "nothing" if text_ is None else text_
+
+
+def block_of(store: Store) -> int | None:
+    """How far the history goes; None for an empty one, or one whose head cannot be read."""
+    for row in stream(store, HISTORY):
+        with suppress(ValueError):
+            return int(shown(store, row["block"]))
+    return None
+
+
+def integrity(store: Store) -> list[str]:
+    """What SQLite finds wrong with its file; nothing for PostgreSQL, which has checksums of its own."""
+    if not store.is_sqlite:
+        return []
+    try:
+        with store.read() as connection:
+            found = [str(row[0]) for row in connection.execute(text("PRAGMA integrity_check"))]
+    except LedgerError as error:
+        return [error.problem]
+    return [] if found == ["ok"] else found

@@ -1,0 +1,146 @@
+"""The index's database beside a played day: equal as it is; any flipped byte of any row is found and located."""
+
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from ledger.audit.books import Finding
+from ledger.audit.run import run_audit
+from ledger.audit.stored import Stored
+from ledger.errors import InputError
+from ledger.index import Index
+from ledger.settings import Secret
+from ledger.store.audit_rows import BLOCKS, EVENTS, STATES
+from ledger.store.engine import open_store
+from tests.day import tiny_day
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database with the day's history, closed."""
+    path = tmp_path_factory.mktemp("stored") / "history.db"
+    store = open_store(Secret(f"sqlite:///{path}"))
+    for _ in Index(tiny_day().market, store).advance():
+        pass
+    with store.write() as connection:
+        connection.exec_driver_sql("SELECT 1")
+    store.close()
+    return path
+
+
+@pytest.fixture
+def database(kept: Path, tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    """A copy of it, to spoil."""
+    with sqlite3.connect(kept) as source, sqlite3.connect(tmp_path / "copy.db") as copy:
+        source.backup(copy)
+        yield copy
+
+
+def audited(path: Path) -> list[Finding]:
+    store = open_store(Secret(f"sqlite:///{path}"))
+    try:
+        stored = Stored(tiny_day().market, store)
+        report, _ = run_audit(tiny_day().market, stored.block_to_audit(None), stored=stored)
+        return list(report.findings)
+    finally:
+        store.close()
+
+
+def path_of(database: sqlite3.Connection) -> Path:
+    database.commit()
+    return Path(database.execute("PRAGMA database_list").fetchone()[2])
+
+
+def test_stored_is_equal_as_the_index_made_it(kept: Path) -> None:
+    assert audited(kept) == []
+
+
+TABLES = [table.name for table in (EVENTS, BLOCKS, *STATES.values())]
+
+
+@pytest.mark.parametrize("table", TABLES)
+def test_stored_finds_a_flipped_byte_in_each_column(table: str, database: sqlite3.Connection) -> None:
+    """One byte of one row, a column after the other; the finding names the table and the column or the row."""
+    random = Random(table)
+    columns = database.execute(f"PRAGMA table_info({table})").fetchall()
+    names, keys = [one[1] for one in columns], [one[0] for one in columns if one[5]]
+    same = " AND ".join(f'"{names[key]}" = ?' for key in keys)
+    rows = database.execute(f"SELECT * FROM {table}").fetchall()
+    if not rows:
+        assert table in {"pauses"}
+        return
+    spoilt = 0
+    for place, name in enumerate(names):
+        filled = [row for row in rows if row[place] not in (None, "", b"")]
+        if not filled or (table, name) == ("blocks", "parent"):
+            continue
+        row = random.choice(filled)
+        at = [row[key] for key in keys]
+        database.execute(f'UPDATE {table} SET "{name}" = ? WHERE {same}', [flip(row[place], random), *at])
+        rows.remove(row)
+        spoilt += 1
+        if not rows:
+            break
+    findings = [one for one in audited(path_of(database)) if one.rule == "STORED" and one.where.startswith(table)]
+    assert len(findings) >= spoilt > 0
+
+
+def flip(value: object, random: Random) -> object:
+    if isinstance(value, bytes):
+        at = random.randrange(len(value))
+        return value[:at] + bytes([value[at] ^ 1]) + value[at + 1 :]
+    if isinstance(value, int):
+        return value ^ 1 << (random.randrange(30) if value > 1 else 0)
+    text = str(value)
+    at = random.randrange(len(text))
+    return text[:at] + chr(ord(text[at]) ^ 1) + text[at + 1 :]
+
+
+@pytest.mark.parametrize("table", ["events", "fills", "leases"])
+def test_stored_finds_a_row_that_is_gone_and_one_too_many(table: str, database: sqlite3.Connection) -> None:
+    key = {"events": "log_index", "fills": "slot", "leases": "lease"}[table]
+    database.execute(f"DELETE FROM {table} WHERE {key} = (SELECT min({key}) FROM {table})")
+    (finding, *_) = [one for one in audited(path_of(database)) if one.rule == "STORED" and one.where.startswith(table)]
+    assert (finding.expected, finding.actual) == ("there", "missing")
+    assert finding.block
+
+
+def test_stored_finds_text_that_is_none(database: sqlite3.Connection) -> None:
+    database.execute("UPDATE sites SET uri = CAST(X'FFFE' AS TEXT) WHERE site = 1")
+    assert any(one.where == "sites: uri" for one in audited(path_of(database)))
+
+
+def test_stored_finds_a_torn_file(kept: Path, tmp_path: Path) -> None:
+    """A byte of the file itself, in a page of rows: SQLite's own check or the rows say so."""
+    whole = bytearray(kept.read_bytes())
+    random = Random(1)
+    found = 0
+    for _ in range(4):
+        torn = bytearray(whole)
+        page = random.randrange(2, len(whole) // 4096 - 1) * 4096
+        torn[page : page + 8] = b"\xff" * 8
+        path = tmp_path / "torn.db"
+        path.write_bytes(torn)
+        try:
+            found += bool(audited(path))
+        except Exception as error:
+            assert hasattr(error, "remedy")
+            found += 1
+    assert found == 4
+
+
+def test_block_to_audit_is_the_databases(kept: Path, tmp_path: Path) -> None:
+    store = open_store(Secret(f"sqlite:///{kept}"))
+    stored = Stored(tiny_day().market, store)
+    block = stored.block_to_audit(None)
+    assert stored.block_to_audit(block) == block == tiny_day().chain.block().number
+    with pytest.raises(InputError):
+        stored.block_to_audit(block - 1)
+    store.close()
+    empty = open_store(Secret(f"sqlite:///{tmp_path / 'empty.db'}"))
+    with pytest.raises(InputError):
+        Stored(tiny_day().market, empty).block_to_audit(None)
+    empty.close()
