@@ -5,6 +5,7 @@ from ledger.action import Action, Costs, Outcome, Preview, send_together
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
+from ledger.audit.run import Report, run_audit
 from ledger.chain import Chain, Contracts, connect, in_process_chain
 from ledger.clock import LocalClock
 from ledger.datasets import (
@@ -23,8 +24,9 @@ from ledger.datasets import (
 )
 from ledger.delivery import Delivery, Reason, Resolution
 from ledger.deployment import Roles, deploy, govern, seed_standard
+from ledger.drafts import Sent
 from ledger.eip712 import Domain
-from ledger.envelope import UnsignedTransaction
+from ledger.envelope import UnsignedTransaction, read_signed
 from ledger.errors import (
     CONTRACT_ERRORS,
     BadData,
@@ -80,6 +82,7 @@ from ledger.model import (
 )
 from ledger.node import DEVELOPMENT_MNEMONIC, LocalNode, local_node
 from ledger.orders import (
+    SIGNED_PER_ROUND,
     OrderTerms,
     SignedOrder,
     digest_of,
@@ -106,7 +109,7 @@ from ledger.prices import (
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
 from ledger.relays import RelayDesk
 from ledger.rpc import Block, Receipt
-from ledger.sender import IntentStatus, Sender, Sent
+from ledger.sender import IntentStatus, Sender
 from ledger.settings import Secret, Settings, explain_settings, read_settings
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.store import board, past, queries
@@ -146,6 +149,7 @@ __all__ = [
     "CONTRACT_ERRORS",
     "DEVELOPMENT_MNEMONIC",
     "IN_MEMORY",
+    "SIGNED_PER_ROUND",
     "TICK_MAX",
     "TICK_MIN",
     "Account",
@@ -238,6 +242,7 @@ __all__ = [
     "Receipt",
     "RelayDesk",
     "RelayQueue",
+    "Report",
     "Resolution",
     "Reverted",
     "Roles",
@@ -321,8 +326,10 @@ __all__ = [
     "price_micro",
     "queries",
     "read_settings",
+    "read_signed",
     "recover",
     "run_auction",
+    "run_audit",
     "seed_standard",
     "send_together",
     "share_down",

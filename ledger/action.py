@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ledger.abi import Call
+from ledger.drafts import Sent
 from ledger.envelope import UnsignedTransaction
 from ledger.errors import LedgerError, Reverted
 from ledger.keys import Signer
 from ledger.rpc import Receipt
-from ledger.sender import Sender, Sent
+from ledger.sender import Sender
 
 T = TypeVar("T")
 

@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from itertools import cycle
 
 from ledger.abi import Call
+from ledger.drafts import Sent
 from ledger.errors import LedgerError, UnknownIntent
 from ledger.keys import Signer
 from ledger.rpc import Receipt, read_receipt
-from ledger.sender import Sender, Sent
+from ledger.sender import Sender
 from ledger.store.intents import State
 from ledger.tasks import Job, Task
 

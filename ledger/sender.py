@@ -15,28 +15,26 @@ from typing import Any
 from eth_utils.crypto import keccak
 
 from ledger.abi import Call
-from ledger.chain import TRANSACTION_GAS_MAX, Chain, Quote
-from ledger.envelope import UnsignedTransaction, read_signed, sign
+from ledger.chain import Chain, Quote
+from ledger.drafts import Sent, draft_of, gas_limit, require_gas_money, sent_of
+from ledger.envelope import UnsignedTransaction, sign
 from ledger.errors import (
     Cancelled,
     InputError,
     KeyBusy,
-    KeyReused,
     LedgerError,
-    NodeRefused,
     NotIncluded,
     Unavailable,
     UnknownIntent,
-    WrongChain,
 )
 from ledger.fees import FeePolicy, Fees
 from ledger.groups import Groups
 from ledger.keys import SignedTransaction, Signer
 from ledger.rpc import Receipt
 from ledger.store.engine import IN_MEMORY, Store, open_store
-from ledger.store.intents import Draft, Intent, State
+from ledger.store.intents import UNFINISHED, Draft, Intent, State
 from ledger.store.outbox import Outbox
-from ledger.tracker import Clock, Tracker, with_spare
+from ledger.tracker import Clock, Tracker
 from ledger.wire import Account, Terms, Tried, Wire
 
 IntentStatus = Intent
@@ -47,19 +45,6 @@ _POLL_S_MIN, _POLL_S_MAX, _POLL_S_MAX_LOCAL = 0.005, 1.0, 0.02
 _PASS_S = 1.0
 # Nodes say one of these of a transaction that they will not take later either.
 _FOR_GOOD = ("intrinsic gas", "gas limit", "insufficient funds", "cannot afford", "chain id", "oversized", "initcode")
-
-
-@dataclass(frozen=True, slots=True)
-class Sent:
-    """A transaction on its way: what was called, by whom, its hash, nonce and gas limit, and the number of the intent
-    that it stands for."""
-
-    call: Call
-    sender: str
-    transaction: str
-    nonce: int
-    gas: int
-    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,7 +116,7 @@ class Sender:
             data=call.data,
             chain_id=self.chain.chain_id,
             nonce=max(kept, quote.nonce),
-            gas=_gas_limit(call, quote.gas),
+            gas=gas_limit(call, quote.gas),
             max_fee_wei=fees.max_fee_wei,
             tip_wei=fees.tip_wei,
         )
@@ -180,12 +165,12 @@ class Sender:
             for (call, signer), key in zip(calls, named, strict=True):
                 if key is None or key not in known:
                     self._tracker.adopt(signer)
-                    gas = _gas_limit(call, next(tries).gas)
+                    gas = gas_limit(call, next(tries).gas)
                     drafts.append(self._draft(call, signer, key, (gas, fees, deadline_s), terms.accounts))
-            _require_gas_money(drafts, terms)
+            require_gas_money(drafts, terms)
             kept = iter(self._groups.do(_Batch(drafts, terms)))
         return [
-            _sent(call, signer, known[key] if key is not None and key in known else next(kept))
+            sent_of(call, signer, known[key] if key is not None and key in known else next(kept))
             for (call, signer), key in zip(calls, named, strict=True)
         ]
 
@@ -246,10 +231,10 @@ class Sender:
         Raises UnreadableText for bytes that are no transaction with fees by EIP-1559, WrongChain for another chain's.
         """
         key = key or "relayed 0x" + keccak(raw).hex()
-        draft = _relayed(raw, key, self.chain.chain_id)
+        draft = draft_of(raw, key, self.chain.chain_id)
         call = Call("", draft.to, draft.data, gas=draft.gas)
         terms, _ = self._wire.terms([draft.sender], [])
-        return _sent(call, None, self._groups.do(_Batch([draft], terms))[0])
+        return sent_of(call, None, self._groups.do(_Batch([draft], terms))[0])
 
     # ---- waiting
 
@@ -345,6 +330,8 @@ class Sender:
         intent = self.status(number)
         if intent.relayed:
             raise InputError(f"Intent {number} was signed elsewhere.", "Cancel it with the key that signed it.")
+        if intent.state not in UNFINISHED:
+            return intent
         self._outbox.cancel(number)
         self._tracker.cancel(self.status(number), self._tracker.look([intent.sender]))
         return self.status(number)
@@ -378,49 +365,3 @@ class Sender:
         """Gives up the keys, so that another process need not wait for their leases to end."""
         if "_outbox" in self.__dict__:
             self._outbox.release()
-
-
-def _gas_limit(call: Call, estimate: int | None) -> int:
-    if call.gas is not None:
-        return call.gas
-    return TRANSACTION_GAS_MAX if estimate is None else with_spare(estimate)
-
-
-def _require_gas_money(drafts: Sequence[Draft], terms: Terms) -> None:
-    needed: dict[str, int] = {}
-    for draft in drafts:
-        needed[draft.sender] = needed.get(draft.sender, 0) + draft.gas * draft.fees.max_fee_wei
-    for sender, wei in needed.items():
-        if wei > terms.accounts[sender].balance_wei:
-            raise NodeRefused(
-                f"{sender} has {terms.accounts[sender].balance_wei} wei, and gas may cost {wei} wei",
-                "Send the account money for gas: it is paid in the chain's own coin.",
-            )
-
-
-def _sent(call: Call, signer: Signer | None, kept: Intent | LedgerError) -> Sent:
-    if isinstance(kept, LedgerError):
-        raise kept
-    same = (kept.to, kept.data) == (call.to, call.data) and (signer is None or signer.address == kept.sender)
-    if not same:
-        raise KeyReused(str(kept.key))
-    first = kept.attempts[0]
-    return Sent(call, kept.sender, first.hash, kept.nonce, first.gas, kept.number)
-
-
-def _relayed(raw: bytes, key: str, chain_id: int) -> Draft:
-    unsigned, signed = read_signed(raw)
-    if unsigned.chain_id != chain_id:
-        raise WrongChain(chain_id, unsigned.chain_id)
-    fees = Fees(unsigned.max_fee_wei, unsigned.tip_wei)
-    return Draft(
-        unsigned.sender,
-        unsigned.to,
-        unsigned.data,
-        unsigned.gas,
-        fees,
-        lambda _: signed,
-        key,
-        unsigned.nonce,
-        relayed=True,
-    )

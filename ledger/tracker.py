@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from threading import Lock
 
 from ledger.abi import Call
+from ledger.drafts import with_spare
 from ledger.envelope import sign
 from ledger.errors import LedgerError, NodeRefused
 from ledger.fees import FeePolicy, Fees
@@ -26,9 +27,6 @@ _CANCEL_GAS = 21_000
 _CANCEL_GAS_DELEGATED = 100_000
 # A transaction that waits while this many blocks are made was passed over.
 _BLOCKS_PASSED = 2
-_SPARE_PERCENT = 25
-_SPARE = 30_000
-GAS_MAX = 2**24
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +246,8 @@ class Tracker:
     def cancel(self, intent: Intent, look: Look) -> Intent:
         """Signs the self-send that takes the intent's nonce, and offers it. Raises KeyBusy."""
         signer = self._signers.get(intent.sender)
-        if signer is None or any(attempt.cancels for attempt in intent.attempts):
+        waits = intent.state in UNFINISHED - IN_A_BLOCK
+        if signer is None or not waits or any(attempt.cancels for attempt in intent.attempts):
             return intent
         with self._turn:
             intent = self._cancelled(intent, signer, look)
@@ -319,11 +318,6 @@ def _settled(intent: Intent, hashes: Mapping[int, str | None], look: Look) -> In
 def call_of(intent: Intent) -> Call:
     """What the intent calls."""
     return Call("", intent.to, intent.data)
-
-
-def with_spare(estimate: int) -> int:
-    """A gas limit: orders of others may come between the estimate and the block."""
-    return min(estimate * (100 + _SPARE_PERCENT) // 100 + _SPARE, GAS_MAX)
 
 
 _TOO_LITTLE = "underpriced"

@@ -14,10 +14,11 @@ import pytest
 
 from ledger.abi import Call
 from ledger.chain import Chain, connect
+from ledger.drafts import Sent
 from ledger.errors import LedgerError, Unreachable
 from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.node import LocalNode, local_node
-from ledger.sender import Sender, Sent
+from ledger.sender import Sender
 from ledger.settings import Secret
 from ledger.store.engine import open_store
 from ledger.store.intents import State

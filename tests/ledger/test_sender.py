@@ -1,6 +1,9 @@
 """Sending: nothing that would fail is sent, several may be under way, and every failure has its name."""
 
+import time
 from dataclasses import replace
+from pathlib import Path
+from threading import Event, Thread
 
 import pytest
 from eth_account import Account
@@ -15,10 +18,13 @@ from ledger import (
     errors,
 )
 from ledger.chain import TRANSACTION_GAS_MAX, created_address
+from ledger.drafts import Sent
+from ledger.errors import Cancelled, InputError, KeyBusy, KeyReused, UnknownIntent
 from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.keys import signer_from_mnemonic
 from ledger.node import DEVELOPMENT_MNEMONIC
-from ledger.sender import Sent
+from ledger.store.engine import open_store
+from ledger.store.intents import State
 from tests.world import World
 
 PAUPER = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), 10_000)
@@ -133,3 +139,155 @@ def test_contract_is_created_where_foreseen_from_a_wallets_transaction(world: Wo
     assert "to" not in unsigned.fields()
     receipt: Receipt = world.market.sender.send(creation, world.seller)
     assert receipt.contract == created_address(world.seller.address, unsigned.nonce)
+
+
+def test_same_key_and_call_is_the_same_transaction(world: World) -> None:
+    sender = Sender(world.chain)
+    call = faucet(world, 3).call
+    before = world.market.wallet_micro(world.seller.address)
+    first = sender.submit(call, world.seller, "three")
+    assert sender.submit(call, world.seller, "three") == first
+    assert sender.send(call, world.seller, "three") == sender.wait(first)
+    assert world.market.wallet_micro(world.seller.address) == before + 3
+    for other, signer in ((faucet(world, 4).call, world.seller), (call, world.buyer)):
+        with pytest.raises(KeyReused):
+            sender.submit(other, signer, "three")
+
+
+def test_many_in_one_submission_keep_their_order(world: World) -> None:
+    sender = Sender(world.chain)
+    before = world.market.wallet_micro(world.seller.address)
+    signers = [world.seller, world.buyer, world.seller]
+    with world.clock.one_block():
+        sents = sender.submit_many([(faucet(world, 10**place).call, one) for place, one in enumerate(signers)])
+    receipts = sender.wait_all(sents)
+    assert len({receipt.block for receipt in receipts}) == 1
+    assert sents[2].nonce == sents[0].nonce + 1
+    assert world.market.wallet_micro(world.seller.address) == before + 111
+
+
+def test_none_of_many_is_kept_where_one_would_fail(world: World) -> None:
+    sender = Sender(world.chain)
+    bad = world.market.withdraw(2**80, world.buyer.address).call
+    with pytest.raises(errors.Treasury_InsufficientCash):
+        sender.submit_many([(faucet(world).call, world.seller), (bad, world.buyer)])
+    assert sender.unfinished() == []
+
+
+def test_unsimulated_call_needs_a_gas_limit(world: World) -> None:
+    """RELIABILITY 6 A 20: no default stands in for an estimate."""
+    sender = Sender(world.chain)
+    with pytest.raises(InputError, match="without a gas limit"):
+        sender.submit(faucet(world).call, world.seller, simulate=False)
+    sent = sender.submit(replace(faucet(world).call, gas=200_000), world.seller, simulate=False)
+    assert sender.wait(sent).succeeded
+
+
+def test_status_follows_a_transaction_to_its_end(anvil_world: World) -> None:
+    sender = Sender(anvil_world.chain)
+    with pytest.raises(UnknownIntent):
+        sender.status("x")
+    with anvil_world.clock.one_block():
+        sent = sender.submit(faucet(anvil_world).call, anvil_world.seller, "x")
+        assert sender.status("x") == sender.status(sent.number)
+        assert sender.status("x").state is State.BROADCAST
+        assert sender.unfinished() == [sender.status("x")]
+    assert sender.advance() == 1
+    assert sender.status("x").state is State.INCLUDED
+    for state in (State.SAFE, State.FINAL):
+        anvil_world.chain.request("anvil_mine", hex(40))
+        sender.advance()
+        assert sender.status("x").state is state
+    assert sender.unfinished() == []
+    assert sender.advance() == 0
+
+
+def test_failed_transaction_ends_as_reverted_with_its_reason(anvil_world: World) -> None:
+    """RELIABILITY 6 A 21."""
+    sender = Sender(anvil_world.chain)
+    call = replace(anvil_world.market.withdraw(2**80, anvil_world.buyer.address).call, gas=200_000)
+    sent = sender.submit(call, anvil_world.buyer, simulate=False)
+    with pytest.raises(errors.Treasury_InsufficientCash):
+        sender.wait(sent)
+    sender.advance()
+    anvil_world.chain.request("anvil_mine", hex(70))
+    sender.advance()
+    status = sender.status(sent.number)
+    assert status.state is State.REVERTED
+    assert "InsufficientCash" in str(status.reason)
+
+
+def test_cancelled_transaction_has_no_effect(anvil_world: World) -> None:
+    """RELIABILITY 6 A 7: what mined says which of the two it was."""
+    sender = Sender(anvil_world.chain)
+    before = anvil_world.market.wallet_micro(anvil_world.seller.address)
+    with anvil_world.clock.one_block():
+        sent = sender.submit(faucet(anvil_world).call, anvil_world.seller)
+        cancelled = sender.cancel(sent.number)
+        assert [attempt.cancels for attempt in cancelled.attempts] == [False, True]
+    with pytest.raises(Cancelled):
+        sender.wait(sent)
+    assert anvil_world.market.wallet_micro(anvil_world.seller.address) == before
+    late = sender.submit(faucet(anvil_world).call, anvil_world.seller)
+    assert sender.wait(late).succeeded
+    sender.advance()
+    assert not any(attempt.cancels for attempt in sender.cancel(late.number).attempts), "too late to cancel"
+    anvil_world.chain.request("anvil_mine", hex(70))
+    sender.advance()
+    assert [sender.status(one.number).state for one in (sent, late)] == [State.CANCELLED, State.FINAL]
+
+
+def test_what_others_signed_is_relayed_once(world: World) -> None:
+    sender = Sender(world.chain)
+    unsigned = world.market.sender.build(faucet(world, 5).call, world.stranger.address)
+    signed = world.stranger.sign_transaction(unsigned.fields())
+    before = world.market.wallet_micro(world.seller.address)
+    sent = sender.relay(signed.raw)
+    assert sent.transaction == signed.hash
+    assert sender.relay(signed.raw) == sent
+    assert sender.wait(sent).succeeded
+    assert world.market.wallet_micro(world.seller.address) == before + 5
+    assert sender.status(sent.number).relayed
+    with pytest.raises(InputError):
+        sender.cancel(sent.number)
+
+
+def test_transaction_that_no_node_takes_is_refused_and_its_slot_is_taken(anvil_world: World) -> None:
+    """Nothing that comes later waits for its nonce."""
+    sender = Sender(anvil_world.chain)
+    starved = replace(faucet(anvil_world).call, gas=20_000)
+    with pytest.raises(NodeRefused):
+        sender.submit(starved, anvil_world.buyer, "starved", simulate=False)
+    assert sender.send(faucet(anvil_world).call, anvil_world.buyer).succeeded
+    sender.advance()
+    assert sender.status("starved").attempt(str(sender.status("starved").counted)).cancels
+
+
+def test_resume_takes_up_what_was_left(anvil_world: World, tmp_path: Path) -> None:
+    url = Secret(f"sqlite:///{tmp_path / 'outbox.db'}")
+    first = Sender(anvil_world.chain, open_store(url))
+    with anvil_world.clock.one_block():
+        sent = first.submit(faucet(anvil_world).call, anvil_world.seller, "left")
+        anvil_world.chain.request("anvil_dropTransaction", sent.transaction)
+        second = Sender(anvil_world.chain, open_store(url))
+        with pytest.raises(KeyBusy):
+            second.resume(anvil_world.seller)
+        first.close()
+        assert second.resume(anvil_world.seller) == 1
+    assert second.submit(faucet(anvil_world).call, anvil_world.seller, "left") == sent
+    assert second.wait(sent).succeeded
+
+
+def test_run_advances_until_it_is_stopped(anvil_world: World) -> None:
+    sender = Sender(anvil_world.chain)
+    sent = sender.submit(faucet(anvil_world).call, anvil_world.seller)
+    stop = Event()
+    running = Thread(target=sender.run, args=(stop,))
+    running.start()
+    deadline = time.monotonic() + 10
+    while sender.status(sent.number).state is not State.INCLUDED and time.monotonic() < deadline:
+        time.sleep(0.02)
+    stop.set()
+    running.join(10)
+    assert not running.is_alive()
+    assert sender.status(sent.number).state is State.INCLUDED

@@ -6,12 +6,12 @@ from random import Random
 import pytest
 
 from ledger.abi import Call
+from ledger.drafts import Sent, with_spare
 from ledger.errors import Cancelled, NodeRefused, refusal
 from ledger.fees import FeePolicy, tenth_more
-from ledger.sender import Sent
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.intents import State
-from ledger.tracker import REPUBLISH_S, with_spare
+from ledger.tracker import REPUBLISH_S
 from tests.ledger.simulation.chain import FINAL_DEPTH, GWEI, FakeSigner
 from tests.ledger.simulation.runner import CONTRACT, Gates, Run
 
