@@ -228,7 +228,9 @@ async def _on_validation(_: Request, error: Exception) -> JSONResponse:
         Fault(pointer="/" + "/".join(map(str, one["loc"])), detail=_one_line(one["msg"])) for one in error.errors()
     ]
     first = faults[0] if faults else Fault(pointer="/", detail="it is none")
-    refusal = InputError(f"The request cannot be read: {first.pointer}: {first.detail}.", "See `errors`, and /openapi.json.")
+    refusal = InputError(
+        f"The request cannot be read: {first.pointer}: {first.detail}.", "See `errors`, and /openapi.json."
+    )
     return respond(problem_of(refusal, faults))
 
 

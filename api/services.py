@@ -5,8 +5,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from threading import Event, Thread
+from threading import Event as Flag
+from threading import Thread
 
+from api.audits import Audits
 from api.errors import NotReady
 from api.feed import Feed
 from api.settings import ApiSettings
@@ -19,10 +21,14 @@ from ledger import (
     Chain,
     Delivery,
     Deployment,
+    Event,
+    EventRow,
     Head,
     Index,
+    Keeper,
     LedgerError,
     Market,
+    RelayDesk,
     RelayQueue,
     Secret,
     Sender,
@@ -31,6 +37,7 @@ from ledger import (
     Standard,
     Store,
     connect,
+    device_hash,
     load_areas,
     load_deployment,
     load_signer,
@@ -45,6 +52,7 @@ log = logging.getLogger("api")
 
 _STOP_S = 10
 _INDEX_PAUSE_S = 0.2
+_GAS_WEI = 10**19
 _OPERATOR = 9
 """Which development account acts for the API on a local chain, where no key is named."""
 
@@ -72,10 +80,11 @@ class Services:
         self.market = Market(chain, deployment, self.sender)
         self.delivery = Delivery(chain, deployment, self.sender)
         self.accounts = Accounts(store)
-        self.relays = RelayQueue(store)
+        self.desk = RelayDesk(self.market, RelayQueue(store))
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
-        self._stop = Event()
+        self.audits = Audits(self.market)
+        self._stop = Flag()
         self._threads: list[Thread] = []
 
     @cached_property
@@ -85,6 +94,16 @@ class Services:
     @cached_property
     def areas(self) -> Areas:
         return load_areas()
+
+    @cached_property
+    def device_names(self) -> dict[str, str]:
+        """The devices of the standard by their hashes on chain."""
+        names = {entry.rating.device for entry in self.standard.entries}
+        return {"0x" + device_hash(name).hex(): name for name in names}
+
+    def decode(self, row: EventRow) -> Event | None:
+        """What a kept log says."""
+        return self.chain.interface(row.contract).event(row.log)
 
     @property
     def deployment(self) -> Deployment:
@@ -112,6 +131,11 @@ class Services:
             if head is None or head.hash is None:
                 raise NotReady
             yield View(store, head)
+
+    def give_gas(self, address: str) -> None:
+        """On a chain of our own, sees to it that an account can pay for gas."""
+        if self.chain.clock is not None and self.chain.gas_money_wei(address) < _GAS_WEI:
+            self.chain.request("anvil_setBalance", address, hex(10 * _GAS_WEI))
 
     # ---- what runs beside the requests
 
@@ -167,7 +191,12 @@ class Services:
         self.sender.run(self._stop)
 
     def _keep(self) -> None:
-        pass
+        if self.operator is None:
+            log.warning("keeper: no key is named to send with")
+            return
+        keeper = Keeper(self.market, self.store, None, [self.operator])
+        for _ in keeper.run(self._stop):
+            self.feed.wake()
 
 
 def open_services(settings: ApiSettings) -> Services:

@@ -14,7 +14,7 @@ from api.auth import Caller, Who, Work, now_s
 from api.errors import BadRequest, Busy, NotAllowed, NotAuthenticated, Problem, problem_of, problems
 from api.schemas import Micro, Price, Shape, micro
 from api.services import Services
-from ledger import Action, ApiKey, KeyReused, LedgerError, Turn, format_usd
+from ledger import Action, ApiKey, IntentStatus, KeyReused, LedgerError, Turn, UnknownIntent, format_usd
 
 SECONDS_PER_DAY = 86_400
 BOTH = frozenset({"buyer", "provider"})
@@ -170,6 +170,12 @@ def _answer(body: str, headers: Mapping[str, str]) -> Response:
 
 
 def _send(prepared: Prepared, work: Services, key: ApiKey, name: str) -> Accepted:
+    kept = f"{key.key_id}:{name}"
+    try:
+        # Whoever had this request before may have sent it, and ended before it could say so.
+        return _accepted(work.sender.status(kept))
+    except UnknownIntent:
+        pass
     action, day = prepared.action, now_s() // SECONDS_PER_DAY
     spends_micro = action.costs().total_micro + prepared.spends_micro
     if spends_micro and work.accounts.spend(key, day, spends_micro) is None:
@@ -179,17 +185,20 @@ def _send(prepared: Prepared, work: Services, key: ApiKey, name: str) -> Accepte
             "Ask for less, wait for midnight UTC, or use a key with a higher limit.",
         )
     try:
-        sent = work.sender.submit(action.call, work.vault.signer(key.address), f"{key.key_id}:{name}")
+        work.sender.submit(action.call, work.vault.signer(key.address), kept)
     except LedgerError:
         if spends_micro:
             work.accounts.unspend(key, day, spends_micro)
         raise
-    state = work.sender.status(sent.number).state
+    return _accepted(work.sender.status(kept))
+
+
+def _accepted(intent: IntentStatus) -> Accepted:
     return Accepted(
-        intent=sent.number,
-        state=state,
-        transaction=sent.transaction,
-        links=Links(status=f"/transactions/{sent.number}"),
+        intent=intent.number,
+        state=intent.state,
+        transaction=intent.counted or intent.last.hash,
+        links=Links(status=f"/transactions/{intent.number}"),
     )
 
 

@@ -8,7 +8,7 @@ from api.auth import Work
 from api.errors import plain, problems
 from api.reads import CursorText, PageSize, page, start_of
 from api.schemas import Address, Page, Shape
-from ledger import Chain, EventRow, past
+from ledger import Event, EventRow, past
 
 router = APIRouter(prefix="/history", tags=["history"], responses=problems(400, 410, 422, 429, 503))
 
@@ -43,15 +43,14 @@ def list_events(
             "history",
             rows,
             limit,
-            lambda row: event_shape(row, work.chain),
+            lambda row: event_shape(row, work.decode(row)),
             lambda row: row.place[:2],
             lambda row: row.block,
         )
 
 
-def event_shape(row: EventRow, chain: Chain) -> EventShape:
+def event_shape(row: EventRow, event: Event | None) -> EventShape:
     """A kept log, read."""
-    event = chain.interface(row.contract).event(row.log)
     return EventShape(
         block=row.block,
         time_s=row.time_s,

@@ -13,8 +13,10 @@ from sqlalchemy import Connection, Select, func, literal, select, tuple_
 
 from ledger.model import Kind
 from ledger.product import Product
+from ledger.store import relay  # noqa: F401 - its tables
 from ledger.store import tables as t
-from ledger.store.engine import Store
+from ledger.store.engine import Store, metadata
+from ledger.store.intents import ATTEMPTS
 from ledger.store.queries import book
 from ledger.store.records import BookRow, OrderRow
 from ledger.units import SECONDS_PER_HOUR
@@ -165,6 +167,20 @@ def order_counts(store: Store, product: int, rounds: Collection[int]) -> dict[in
     wanted = select(of.round, func.count()).where(of.product == product, of.round.in_(rounds)).group_by(of.round)
     with store.read() as connection:
         return {row[0]: int(row[1]) for row in connection.execute(wanted)}
+
+
+def signed_numbers(store: Store, owner: str, round_: int) -> frozenset[int]:
+    """The numbers that an owner's signed orders of a round have, in the queue of those that wait to be relayed."""
+    of = metadata.tables["relay_orders"].c
+    with store.read() as connection:
+        return frozenset(connection.scalars(select(of.index).where(of.owner == owner, of.round == round_)))
+
+
+def intent_of(store: Store, transaction: str) -> int | None:
+    """The number of the intent for which a transaction was signed or relayed here."""
+    with store.read() as connection:
+        number = connection.execute(select(ATTEMPTS.c.intent).where(ATTEMPTS.c.hash == transaction)).scalar()
+    return None if number is None else int(number)
 
 
 def _trades(store: Store, ids: Collection[int]) -> dict[int, list[Trade]]:

@@ -144,6 +144,12 @@ def _names(store: Store, account: str) -> ColumnElement[bool]:
     return where > 0
 
 
+def expired_micro(store: Store, site: int, decode: Decode) -> int:
+    """What a site's provider kept for units that nobody redeemed."""
+    found = (decode(row) for row in events(store, name="Expired", limit=_LINES_MAX))
+    return sum(event["bondMicro"] for event in found if event is not None and event["site"] == site)
+
+
 # ---- statements
 
 

@@ -214,6 +214,7 @@ class LeaseRow:
     disputed_s: int | None
     resolved_s: int | None
     due_s: int | None
+    job_hash: str
 
 
 @dataclass(frozen=True, slots=True)

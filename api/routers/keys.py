@@ -1,0 +1,95 @@
+"""API keys: accounts for people without a wallet. The key is shown once, and only its hash is kept."""
+
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Response
+from fastapi import Path as InPath
+from pydantic import Field
+
+from api.auth import Admin, Who, Work, now_s
+from api.errors import NotAllowed, NotAuthenticated, NotThere, problems
+from api.schemas import Address, Body, Micro, Shape, micro
+from api.services import Services
+from ledger import ApiKey
+
+router = APIRouter(prefix="/keys", tags=["keys"], responses=problems(401, 403, 404, 422, 429, 503))
+
+_SECONDS_PER_DAY = 86_400
+_DEFAULT_MICRO = 10_000 * 10**6
+
+
+class KeyBody(Body):
+    """A key to be made: with an account of its own, or for the caller's. `withdraw_to` are the only addresses that it
+    may send money or units to."""
+
+    name: str = Field(min_length=1, max_length=80, examples=["trading desk"])
+    scopes: list[Literal["buyer", "provider", "read"]] = Field(min_length=1, max_length=3, examples=[["buyer", "read"]])
+    limit_micro_per_day: int = Field(default=_DEFAULT_MICRO, ge=0, lt=2**63)
+    withdraw_to: list[Address] = Field(default_factory=list, max_length=10)
+
+
+class KeyShape(Shape):
+    """A key without its secret."""
+
+    key_id: str
+    name: str
+    scopes: list[str]
+    address: str
+    limit_micro_per_day: Micro
+    left_micro_today: Micro
+    withdraw_to: list[str]
+    created_s: int
+    revoked_s: int | None
+
+
+class NewKey(KeyShape):
+    """A new key. `key` is shown this once."""
+
+    key: str = Field(examples=["cl_4nT…"])
+
+
+@router.post("", status_code=201, summary="Make a key, and the account it signs for")
+def make_key(body: KeyBody, work: Work, caller: Admin) -> NewKey:
+    if caller.key is not None:
+        raise NotAllowed("A key makes no other keys.", "Ask without one, or as the admin.")
+    signer = work.vault.new()
+    work.give_gas(signer.address)
+    secret, key = work.accounts.add_key(
+        body.name, frozenset(body.scopes), signer.address, body.limit_micro_per_day,
+        frozenset(body.withdraw_to), now_s(),
+    )  # fmt: skip
+    return NewKey(key=secret, **key_shape(key, work).model_dump())
+
+
+@router.get("", summary="The caller's keys; the admin's are all")
+def list_keys(work: Work, caller: Who) -> list[KeyShape]:
+    if not caller.admin and caller.address is None:
+        raise NotAuthenticated("Keys are shown to whom they are for.")
+    return [key_shape(one, work) for one in work.accounts.listed(None if caller.admin else caller.address)]
+
+
+@router.delete("/{key_id}", status_code=204, response_class=Response, summary="End a key at once")
+def end_key(
+    work: Work, caller: Who, key_id: Annotated[str, InPath(pattern="^[0-9a-f]{16}$", examples=["9f2c7a5e0b7d4d2b"])]
+) -> Response:
+    if not caller.admin and caller.address is None:
+        raise NotAuthenticated("Only its owner or the admin ends a key.")
+    mine = {one.key_id for one in work.accounts.listed(None if caller.admin else caller.address)}
+    # Whether somebody else has a key of that name is nobody's business.
+    if key_id not in mine or not work.accounts.revoke(key_id, now_s()):
+        raise NotThere(f"The caller has no living key {key_id}.", "GET /keys lists them.")
+    return Response(status_code=204)
+
+
+def key_shape(key: ApiKey, work: Services) -> KeyShape:
+    return KeyShape(
+        key_id=key.key_id,
+        name=key.name,
+        scopes=sorted(key.scopes),
+        address=key.address,
+        limit_micro_per_day=micro(key.limit_micro_per_day),
+        left_micro_today=micro(work.accounts.left_micro(key, now_s() // _SECONDS_PER_DAY)),
+        withdraw_to=sorted(key.withdraw_to),
+        created_s=key.created_s,
+        revoked_s=key.revoked_s,
+    )
