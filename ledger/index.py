@@ -154,7 +154,7 @@ class Index:
 
         Raises HistoryBroken where the node contradicts what was final, Unavailable where it does not answer.
         """
-        before = self.head.finalized
+        before = self.head
         latest, final, ours = self._look()
         yield from self._reconsider(latest, ours)
         last = latest.block if blocks is None else min(latest.block, self.head.block + blocks)
@@ -162,9 +162,11 @@ class Index:
         self.history.head = replace(self.head, head=latest.block)
         yield from self._backfill(min(finalized, last))
         yield from self._tip(last)
-        self.history.finalize(replace(self.head, finalized=max(before, min(finalized, self.head.block))))
-        if self.head.finalized > before:
-            yield Finalized(self.head.finalized)
+        now = replace(self.head, finalized=max(before.finalized, min(finalized, self.head.block)))
+        if (now.finalized, now.head) != (before.finalized, before.head):
+            self.history.finalize(now)
+        if now.finalized > before.finalized:
+            yield Finalized(now.finalized)
 
     # ---- what the node has
 
@@ -191,7 +193,9 @@ class Index:
         for start in range(0, len(known), PART):
             part = known[start : start + PART]
             for ours_then, theirs in zip(part, self._headers([one.block for one in part]), strict=True):
-                if theirs is not None and theirs.hash == ours_then.hash:
+                if theirs is None:
+                    raise NodeRefused(f"it has no block {ours_then.block}, and says that its head is {latest.block}")
+                if theirs.hash == ours_then.hash:
                     # Where the node only lacks what we have, it is behind, and will come.
                     if latest.hash != ours_then.hash:
                         self.history.undo(ours_then)

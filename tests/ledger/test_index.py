@@ -169,6 +169,18 @@ def test_a_node_that_lags_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None
     assert index.head.block == head
 
 
+def test_a_node_that_lacks_blocks_below_its_head_is_no_reorganisation(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several nodes behind one address: one gives the head, another does not have our block yet."""
+    index = index_on(monkeypatch, lambda asked: asked.real)
+    list(index.advance())
+    before = dump(index.history.store)
+    lacking = index_on(monkeypatch, lambda asked: None if str(asked.params[0]).startswith("0x") else asked.real)
+    index._chain = lacking._chain
+    with pytest.raises(NodeRefused):
+        list(index.advance())
+    assert dump(index.history.store) == before
+
+
 def logs_as(change: Callable[[list[Any]], Any]) -> Answer:
     """A node whose logs are changed."""
     return lambda asked: change(asked.real) if asked.method == "eth_getLogs" else asked.real
