@@ -1,0 +1,82 @@
+// The page: its frame, its clock, its stream of events, and one view at a time.
+import { startClock, tickNow } from "/web/clock.js";
+import { h, put } from "/web/dom.js";
+import { frame } from "/web/frame.js";
+import { startLanguage, t } from "/web/i18n.js";
+import { listen, startLive } from "/web/live.js";
+import { loadMarket } from "/web/market.js";
+import { problemBox, say } from "/web/parts/notice.js";
+import { startSession } from "/web/session.js";
+
+/** Views by the first word of the address; each is loaded when it is first seen. */
+const VIEWS = {
+  "": () => import("/web/views/board.js"),
+  product: () => import("/web/views/product.js"),
+  portfolio: () => import("/web/views/portfolio.js"),
+  provider: () => import("/web/views/provider.js"),
+  jobs: () => import("/web/views/jobs.js"),
+  audit: () => import("/web/views/audit.js"),
+};
+
+let shell = null;
+let shown = null;
+let turn = 0;
+
+/** The address as words and options: `#/product/CODE?side=sell`. */
+function place() {
+  const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
+  const words = path.split("/").map(decodeURIComponent);
+  return { name: words[0] in VIEWS ? words[0] : "", words: words.slice(1), options: new URLSearchParams(search) };
+}
+
+/** Shows the view of the address. A slower one that was asked for earlier never replaces it. */
+async function show(moved) {
+  const mine = ++turn;
+  const { name, words, options } = place();
+  shell.mark(name);
+  try {
+    const module = await VIEWS[name]();
+    const view = await module.open(words, options);
+    if (mine !== turn) return view.close?.();
+    shown?.close?.();
+    shown = view;
+    put(shell.main, view.node);
+    document.title = `${view.title} · ${t("app.name")}`;
+  } catch (error) {
+    if (mine !== turn) return;
+    shown?.close?.();
+    shown = null;
+    put(shell.main, h("div", { class: "page" }, problemBox(error, () => show(false))));
+  }
+  tickNow();
+  if (moved) {
+    scrollTo(0, 0);
+    const heading = shell.main.querySelector("h1");
+    heading?.setAttribute("tabindex", "-1");
+    heading?.focus({ preventScroll: true });
+  }
+}
+
+/** Builds everything again, in the language and with the clock that were just chosen. */
+async function draw() {
+  shell = frame(draw);
+  put(document.getElementById("app"), shell.node);
+  await show(false);
+}
+
+async function start() {
+  await startLanguage();
+  startClock();
+  await Promise.all([loadMarket().catch(() => null), startSession().catch(() => null)]);
+  await draw();
+  addEventListener("hashchange", () => show(true));
+  addEventListener("identity", () => show(false));
+  listen((kind, event) => {
+    if (kind === "reorg") say(t("live.reorg", { block: event.from_block }));
+    if (kind === "reorg" || kind === "block") shown?.update?.(kind, event);
+  });
+  startLive();
+  document.documentElement.dataset.ready = "yes";
+}
+
+start();

@@ -1,0 +1,35 @@
+// The market's time: that of the latest block, moved on by this machine's clock. And all countdowns, moved together.
+import { countdown } from "/web/format.js";
+
+let blockTime = Math.floor(Date.now() / 1000);
+let seenAt = performance.now();
+let latest = -1;
+
+export function setTime(time_s, block = latest) {
+  if (block < latest) return;
+  latest = block;
+  blockTime = time_s;
+  seenAt = performance.now();
+}
+
+export const now = () => blockTime + Math.floor((performance.now() - seenAt) / 1000);
+
+/** Shows the time left until `data-until` in every element that has one. */
+function tick() {
+  const time = now();
+  for (const element of document.querySelectorAll("[data-until]")) {
+    const left = Number(element.dataset.until) - time;
+    const text = countdown(left);
+    if (element.textContent !== text) element.textContent = text;
+    element.classList.toggle("soon", left >= 0 && left <= 10);
+    const whole = Number(element.dataset.whole);
+    if (whole) element.style.setProperty("--left", String(Math.max(0, Math.min(1, left / whole))));
+  }
+}
+
+export function startClock() {
+  tick();
+  setInterval(tick, 1000);
+}
+
+export const tickNow = tick;

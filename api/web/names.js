@@ -1,0 +1,20 @@
+// Names of products and places for people.
+import { t, say, currentLanguage } from "/web/i18n.js";
+import { day, clockTime, hoursText, percent, currentZone } from "/web/format.js";
+import { latencyOf, promiseOf } from "/web/market.js";
+
+const zoneName = () => (currentZone() === "utc" ? "UTC" : t("time.local"));
+
+export const placeName = (area) => (area ? (currentLanguage() === "zh" ? translated(area.name) : area.name) : t("place.anywhere"));
+const translated = (name) => {
+  const text = say("area", name);
+  return text === name.toLowerCase() ? name : text;
+};
+export const className = (name) => say("class", name);
+export const tierName = (tier) => t("tier.name", { name: say("tier", tier), ms: latencyOf(tier) });
+export const gradeName = (grade) => t("grade.name", { name: say("grade", grade), share: percent(promiseOf(grade)) });
+export const where = (product) => t("place.tier", { place: placeName(product.area), ms: latencyOf(product.tier) });
+export const starts = (product) => t("window.start", { day: day(product.start_s), clock: clockTime(product.start_s), zone: zoneName() });
+export const when = (product) => t("window.text", { day: day(product.start_s), clock: clockTime(product.start_s), zone: zoneName(), hours: hoursText(product.hours) });
+export const productName = (product) => `${className(product.class)} · ${placeName(product.area)} · ${when(product)}`;
+export const productLink = (product, search = "") => `#/product/${encodeURIComponent(product.product)}${search}`;

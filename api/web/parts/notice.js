@@ -1,0 +1,60 @@
+// What the page tells: problems with their remedies, and short notes that go by themselves.
+import { h, icon, put } from "/web/dom.js";
+import { t } from "/web/i18n.js";
+
+let area = null;
+
+/** Where notes appear; a screen reader reads them out. */
+export function noticeArea() {
+  area = h("div", { class: "notices", "aria-live": "polite", role: "status" });
+  return area;
+}
+
+/** Shows a note; gives back how to change and how to end it. */
+export function say(text, kind = "note", lasts_ms = 6000) {
+  const body = h("div", {}, text);
+  const note = h("div", { class: `notice ${kind}` }, body, h("button", { class: "plain round", "aria-label": t("close"), onclick: () => note.remove() }, icon("close")));
+  area?.append(note);
+  const leave = () => setTimeout(() => note.remove(), lasts_ms);
+  if (kind !== "busy") leave();
+  return {
+    change(next, nextKind) {
+      put(body, next);
+      note.className = `notice ${nextKind}`;
+      if (nextKind !== "busy") leave();
+    },
+  };
+}
+
+/** A failure as problem and remedy, with what the API knows of it. */
+export function problemBox(error, again = null) {
+  const refused = error?.code === 4001;
+  const detail = refused ? t("problem.rejected") : (error?.message ?? String(error));
+  return h(
+    "div",
+    { class: "problem", role: "alert" },
+    h("strong", {}, detail),
+    h("p", {}, error?.remedy || (refused ? t("problem.rejectedRemedy") : "")),
+    error?.fields?.length ? h("ul", {}, error.fields.map((field) => h("li", {}, `${field.pointer ?? ""} ${field.detail ?? ""}`))) : null,
+    error?.request ? h("small", {}, t("problem.request", { id: error.request })) : null,
+    again ? h("button", { onclick: again }, t("problem.again")) : null,
+  );
+}
+
+/** Runs what a button starts: the button waits, a note follows along, a failure says what to do. */
+export async function follow(button, title, work) {
+  const note = say(t("act.working", { title }), "busy");
+  if (button) button.disabled = true;
+  try {
+    const result = await work((text) => note.change(text, "busy"));
+    note.change(t("act.done", { title }), "good");
+    return result;
+  } catch (error) {
+    note.change(problemBox(error), "bad");
+    return null;
+  } finally {
+    if (button) button.disabled = false;
+  }
+}
+
+export const nothing = (text, ...more) => h("p", { class: "nothing" }, text, " ", more);

@@ -1,0 +1,59 @@
+// Turning units into compute: one chooses a site that owes them, or takes the one with the best record.
+import { h, icon, put } from "/web/dom.js";
+import { number, percent, units } from "/web/format.js";
+import { all } from "/web/http.js";
+import { t } from "/web/i18n.js";
+import { placeName } from "/web/names.js";
+import { field, select } from "/web/parts/fields.js";
+import { follow, nothing, problemBox } from "/web/parts/notice.js";
+import { act, settled } from "/web/session.js";
+
+export function redeemButton(product, again) {
+  return h("button", { class: "primary", onclick: () => openRedeem(product, again) }, t("redeem.use"));
+}
+
+async function openRedeem(product, again) {
+  const body = h("div", { class: "stack" });
+  const dialog = h("dialog", { class: "sheet", "aria-labelledby": "redeem-title" }, h("header", {}, h("h2", { id: "redeem-title" }, t("redeem.title")), h("button", { class: "plain round", "aria-label": t("close"), onclick: () => dialog.close() }, icon("close"))), body);
+  dialog.addEventListener("close", () => dialog.remove());
+  document.body.append(dialog);
+  dialog.showModal();
+  try {
+    const { data } = await all(`/sites?product=${encodeURIComponent(product.product)}`);
+    put(body, form(product, data.filter((site) => serves(site, product)), dialog, again));
+  } catch (error) {
+    put(body, problemBox(error));
+  }
+}
+
+/** Sites of the class within reach of the product; where the API says what each owes, those that owe. */
+export function serves(site, product) {
+  if (site.owed_units !== undefined && site.owed_units !== null) return site.owed_units > 0;
+  const reached = product.tier === "WIDE" || (product.tier === "HUB" ? site.hub?.code : site.metro?.code) === product.area?.code;
+  return site.class === product.class && reached;
+}
+
+/** Best record first. */
+export const trust = (site) => {
+  const all_milli = Number(site.delivered_milli_hours ?? 0) + Number(site.failed_milli_hours ?? 0);
+  return all_milli ? Number(site.delivered_milli_hours) / all_milli : 1;
+};
+
+function form(product, sites, dialog, again) {
+  if (!sites.length) return nothing(t("redeem.nobody"));
+  const ranked = [...sites].sort((one, other) => trust(other) - trust(one) || one.site - other.site);
+  const name = (site) => t("redeem.site", { site: number(site.site), device: site.device, place: placeName(site.metro), share: percent(trust(site) * 10_000) });
+  const site = select(ranked.map((each) => [each.site, name(each)]), ranked[0].site);
+  const amount = h("input", { type: "number", min: "1", max: String(product.units), value: String(product.units), inputmode: "numeric" });
+  const job = h("input", { type: "text", placeholder: t("redeem.jobExample"), autocomplete: "off" });
+  const button = h("button", { class: "primary wide" }, t("redeem.do"));
+  const submit = async (event) => {
+    event.preventDefault();
+    const body = { product: product.product, site: Number(site.value), units: Number(amount.value), job: job.value || t("redeem.jobNone") };
+    const done = await follow(button, t("redeem.act", { units: units(body.units) }), async () => settled(await act("/leases", body)));
+    if (!done) return;
+    dialog.close();
+    await again?.();
+  };
+  return h("form", { class: "stack", onsubmit: submit }, h("p", { class: "muted" }, t("redeem.lead")), field(t("redeem.where"), site), field(t("ticket.units"), amount), field(t("redeem.job"), job, t("redeem.jobHint")), button);
+}

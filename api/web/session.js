@@ -1,0 +1,125 @@
+// Who acts here: a wallet of the reader's, an account kept by this ledger (an API key), or a throw-away key of this
+// browser. All three do the same things; only who signs differs.
+import { get, post } from "/web/http.js";
+import { keep, recalled, t } from "/web/i18n.js";
+
+const KEPT = "identity";
+let current = null;
+
+/** {kind: "wallet" | "key" | "local", address, name?, key?, secret?, wallet?}, or null. */
+export const identity = () => current;
+export const apiKey = () => current?.key ?? null;
+export const address = () => current?.address ?? null;
+
+export function become(next) {
+  current = next;
+  const { provider: _, ...plain } = next ?? {};
+  keep(KEPT, next ? JSON.stringify(plain) : null);
+  dispatchEvent(new Event("identity"));
+}
+
+/** Takes up who one was when the page was last open. A wallet is asked again, quietly. */
+export async function startSession() {
+  const text = recalled(KEPT);
+  if (!text) return;
+  current = JSON.parse(text);
+  if (current.kind === "wallet") {
+    const { reconnect } = await import("/web/wallets.js");
+    current = await reconnect(current);
+    if (!current) keep(KEPT, null);
+  }
+}
+
+/** What signs for the current identity. */
+async function signer() {
+  if (!current) throw new Error("nobody");
+  if (current.kind === "wallet") return import("/web/wallets.js");
+  if (current.kind === "local") return import("/web/localkey.js");
+  return null;
+}
+
+const WITH_OWNER = (body) => ({ ...body, owner: current.address });
+
+/** What an act would cost and what would refuse it. */
+export async function preview(path, body) {
+  const answer = await post(`${path}/preview`, current ? WITH_OWNER(body) : body, { key: apiKey() });
+  return answer.data ?? answer;
+}
+
+/**
+ * Does one act: gives back the id under which /transactions knows it. `gasless` orders are signed, not sent: whoever
+ * holds the key needs no gas for them.
+ */
+export async function act(path, body, { gasless = false, once = crypto.randomUUID() } = {}) {
+  const hands = await signer();
+  if (!hands) return idOf(await post(path, body, { key: apiKey(), once }));
+  if (gasless && path === "/orders") {
+    const asked = await post("/orders/typed-data", WITH_OWNER(body));
+    const { typed_data, order } = asked.data ?? asked;
+    const signature = await hands.signTyped(current, typed_data);
+    return idOf(await post("/transactions", { order, signature }, { once }));
+  }
+  const built = await post(`${path}/build`, WITH_OWNER(body));
+  return idOf(await hands.send(current, (built.data ?? built).transaction, once));
+}
+
+/** Several acts as one where the wallet can (EIP-5792), else one after the other; `told(n)` before each. */
+export async function actAll(steps, told = () => {}) {
+  if (current?.kind === "wallet" && steps.length > 1) {
+    const { sendTogether } = await import("/web/wallets.js");
+    const calls = [];
+    for (const { path, body } of steps) {
+      const built = await post(`${path}/build`, WITH_OWNER(body));
+      calls.push((built.data ?? built).transaction);
+    }
+    const together = await sendTogether(current, calls);
+    if (together) return settled(together);
+  }
+  let last = null;
+  for (const [place, { path, body, gasless }] of steps.entries()) {
+    told(place);
+    last = await settled(await act(path, body, { gasless }));
+  }
+  return last;
+}
+
+const idOf = (answer) => {
+  if (typeof answer === "string") return answer;
+  const said = answer.data ?? answer;
+  return String(said.intent ?? said.transaction ?? said.digest ?? said.id);
+};
+
+const ENDS = new Set(["included", "safe", "final", "placed", "reverted", "cancelled", "skipped", "expired", "failed"]);
+const BAD = new Set(["reverted", "cancelled", "skipped", "expired", "failed"]);
+
+/** Waits until an act stands in a block, or until it is sure that it never will: then raises its reason. */
+export async function settled(id, wait_ms = 120_000) {
+  const until = Date.now() + wait_ms;
+  for (let pause = 150; Date.now() < until; pause = Math.min(1000, pause * 1.4)) {
+    const found = await lookUp(id);
+    if (found && BAD.has(found.state)) throw reasonOf(found);
+    if (found && ENDS.has(found.state)) return found;
+    await new Promise((resolve) => setTimeout(resolve, pause));
+  }
+  const late = new Error(t("act.late", { id }));
+  late.remedy = t("act.lateRemedy");
+  throw late;
+}
+
+async function lookUp(id) {
+  try {
+    const answer = await get(`/transactions/${encodeURIComponent(id)}`, { key: apiKey() });
+    return answer.data;
+  } catch (problem) {
+    // A hash may reach this API a moment after the wallet got it.
+    if (problem.status === 404) return null;
+    throw problem;
+  }
+}
+
+function reasonOf(found) {
+  const reason = found.reason;
+  const error = new Error(typeof reason === "string" ? reason : (reason?.detail ?? t("act.reverted")));
+  error.remedy = reason?.remedy ?? "";
+  return error;
+}

@@ -1,0 +1,184 @@
+// For those who sell: register a site, offer a day of it, see it earn.
+import { now } from "/web/clock.js";
+import { h, link, put } from "/web/dom.js";
+import { day, hoursText, moment, number, percent, units, usd } from "/web/format.js";
+import { all, get } from "/web/http.js";
+import { say, t } from "/web/i18n.js";
+import { areas, classes, devices, grades, hubOf, market, tiers } from "/web/market.js";
+import { className, gradeName, placeName, tierName } from "/web/names.js";
+import { heat } from "/web/charts/heat.js";
+import { openAccount } from "/web/parts/account.js";
+import { field, section, select, tile } from "/web/parts/fields.js";
+import { leaseCards } from "/web/parts/leases.js";
+import { follow, nothing, problemBox } from "/web/parts/notice.js";
+import { ticket } from "/web/parts/ticket.js";
+import { act, address, identity, settled } from "/web/session.js";
+
+const DAY_S = 86400;
+const WEEK_HOURS = 168;
+
+export async function open() {
+  const list = h("div", { class: "stack" });
+  const draw = async () => {
+    const sites = (await all("/sites")).data;
+    const mine = sites.filter((site) => site.provider?.toLowerCase() === address()?.toLowerCase());
+    put(list, mine.length ? mine.map((site) => siteCard(site, draw)) : identity() ? nothing(t("provider.none")) : null);
+    put(others, sites.length ? neighbours(sites) : nothing(t("provider.noSites")));
+  };
+  const others = h("div");
+  await draw();
+  const node = h(
+    "div",
+    { class: "page" },
+    h("header", { class: "title" }, h("h1", {}, t("provider.title")), h("p", { class: "lead" }, t("provider.lead"))),
+    identity() ? section(t("provider.register"), registerForm(draw), null, { class: "card" }) : h("p", {}, h("button", { class: "primary", onclick: openAccount }, t("account.connect"))),
+    list,
+    section(t("provider.all"), others, null, { class: "card" }),
+  );
+  let seen = now();
+  const update = (kind) => {
+    // Sites change seldom: what is open in a form must not be drawn anew at every block.
+    if (kind !== "reorg" && (now() - seen < 30 || list.contains(document.activeElement))) return;
+    seen = now();
+    draw().catch(() => null);
+  };
+  return { node, title: t("provider.title"), update };
+}
+
+const metros = () => areas().filter((area) => !area.is_hub);
+
+function registerForm(draw) {
+  const names = [...new Set(devices().map((each) => each.device))];
+  const list = h("datalist", { id: "devices" }, names.map((name) => h("option", { value: name })));
+  const device = h("input", { type: "text", list: "devices", value: names.find((name) => name.startsWith("H100 SXM")) ?? names[0] ?? "", autocomplete: "off", required: true });
+  const count = h("input", { type: "number", min: "1", step: "1", value: "8", inputmode: "numeric", required: true });
+  const metro = select(metros().map((area) => [area.code, placeName(area)]).sort((one, other) => one[1].localeCompare(other[1])), metros().find((area) => area.name === "Frankfurt")?.code);
+  const kind = select([], "");
+  const uri = h("input", { type: "url", placeholder: "https://", autocomplete: "off" });
+  const worth = h("p", { class: "muted" });
+  const rated = () => devices().filter((each) => each.device === device.value);
+  const show = () => {
+    put(kind, rated().map((each) => h("option", { value: each.class }, className(each.class))));
+    const rating = rated().find((each) => each.class === kind.value) ?? rated()[0];
+    put(worth, rating ? t("provider.worth", { units: number(Math.floor((rating.milli_units * Number(count.value)) / 1000)), device: rating.device, each: number(rating.milli_units / 1000, 3), basis: say("basis", rating.basis) }) : t("provider.unknown"));
+  };
+  device.addEventListener("input", show);
+  count.addEventListener("input", show);
+  show();
+  const button = h("button", { class: "primary" }, t("provider.doRegister"));
+  const submit = async (event) => {
+    event.preventDefault();
+    const body = { device: `${count.value}x ${device.value}`, metro: metros().find((area) => String(area.code) === metro.value)?.name ?? metro.value, class: kind.value || undefined, uri: uri.value };
+    await follow(button, t("provider.doRegister"), async () => settled(await act("/sites", body)));
+    await draw();
+  };
+  return h("form", { class: "stack", onsubmit: submit }, list, h("div", { class: "grid" }, field(t("provider.device"), device), field(t("provider.count"), count), field(t("provider.metro"), metro), field(t("filter.class"), kind), field(t("provider.uri"), uri, t("provider.uriHint"))), worth, h("div", {}, button));
+}
+
+function siteCard(site, draw) {
+  const attested = site.attested_units > 0 && (site.valid_until_s ?? 0) > now();
+  const body = h("div", { class: "stack" });
+  const node = section(
+    t("provider.site", { site: number(site.site), count: number(site.devices), device: site.device }),
+    h("div", { class: "stack" }, h("p", { class: "muted" }, `${className(site.class)} · ${placeName(site.metro)} (${placeName(site.hub)}) `, site.uri ? link(site.uri) : null), h("div", { class: "tiles" }, figures(site, attested)), attested ? null : waitingForAuditor(site, draw), body),
+    h("span", { class: `badge ${attested ? "good" : "wait"}` }, t(attested ? "provider.attested" : "provider.unattested")),
+    { class: "card" },
+  );
+  more(site, body, attested, draw);
+  return node;
+}
+
+function figures(site, attested) {
+  const all_milli = Number(site.delivered_milli_hours ?? 0) + Number(site.failed_milli_hours ?? 0);
+  return [
+    tile(t("provider.attestedUnits"), units(site.attested_units ?? 0), attested ? t("provider.until", { time: moment(site.valid_until_s), grade: say("grade", site.grade) }) : t("provider.notYet")),
+    tile(t("provider.issuable"), units(site.issuable_units ?? 0), t("provider.derating", { share: percent(site.derating_bp ?? 10_000) })),
+    tile(t("provider.record"), all_milli ? percent((Number(site.delivered_milli_hours) / all_milli) * 10_000, 2) : "–", t("provider.recordBelow", { count: number(Math.round(all_milli / 1000)) })),
+  ];
+}
+
+/** A site sells nothing until an auditor has measured it. On a market for trying, whoever may attest can do it here. */
+function waitingForAuditor(site, draw) {
+  const button = h("button", {}, t("provider.attest"));
+  button.addEventListener("click", async () => {
+    const body = { units: site.rated_units ?? undefined, grade: "STANDARD", valid_until_s: now() + 30 * DAY_S };
+    await follow(button, t("provider.attest"), async () => settled(await act(`/sites/${site.site}/attest`, body)));
+    await draw();
+  });
+  return h("p", { class: "warn row spread" }, t("provider.waiting"), market().faucet ? button : null);
+}
+
+async function more(site, box, attested, draw) {
+  try {
+    const first = Math.floor(now() / 3600);
+    const [calendar, earnings] = await Promise.all([get(`/sites/${site.site}/calendar?start_hour=${first}&hours=${WEEK_HOURS}`), get(`/sites/${site.site}/earnings`)]);
+    put(
+      box,
+      h("div", { class: "tiles" }, earned(earnings.data)),
+      h(
+        "div",
+        { class: attested ? "siteplan" : "stack" },
+        h("div", { class: "stack" }, h("h3", {}, t("heat.title")), calendar.data.hours?.length ? heat(calendar.data.hours) : nothing(t("heat.none"))),
+        attested ? h("div", { class: "stack" }, h("h3", {}, t("offer.title")), offerForm(site, draw)) : null,
+      ),
+      h("h3", {}, t("provider.leases")),
+      leaseCards(earnings.data.leases ?? [], "provider", draw),
+    );
+  } catch (error) {
+    put(box, problemBox(error));
+  }
+}
+
+const earned = (data) => [
+  tile(t("provider.earned"), usd(data.earned_micro ?? 0), t("provider.earnedBelow")),
+  tile(t("provider.bonds"), usd(data.bonds_micro ?? 0), t("provider.bondsBelow")),
+  tile(t("provider.margins"), usd(data.margins_micro ?? 0), t("provider.marginsBelow")),
+  tile(t("provider.refunded"), usd(data.refunded_micro ?? 0), t("provider.refundedBelow")),
+];
+
+/** A day in one form: which day, how near the buyers, how sure; amount and limit are the ticket's. */
+function offerForm(site, draw) {
+  const state = { start_s: (Math.floor(now() / DAY_S) + 1) * DAY_S, hours: 24, tier: "HUB", grade: site.grade && site.grade !== "NONE" ? site.grade : "STANDARD" };
+  const box = h("div");
+  const days = Array.from({ length: 7 }, (_, index) => state.start_s + index * DAY_S);
+  const show = async () => {
+    const code = codeOf(site, state);
+    put(box, h("p", { class: "muted" }, "…"));
+    try {
+      const product = (await get(`/products/${encodeURIComponent(code)}`)).data;
+      put(box, ticket({ product, side: "offer", site: site.site, units: Math.max(1, site.issuable_units ?? 1), done: draw }).node);
+    } catch (error) {
+      put(box, problemBox(error));
+    }
+  };
+  const set = (name, read) => (value) => {
+    state[name] = read(value);
+    show();
+  };
+  show();
+  return h(
+    "div",
+    { class: "stack" },
+    h(
+      "div",
+      { class: "grid" },
+      field(t("offer.day"), select(days.map((time_s) => [time_s, day(time_s)]), state.start_s, set("start_s", Number))),
+      field(t("offer.hours"), select([1, 4, 12, 24, 72, 168].map((hours) => [hours, hoursText(hours)]), state.hours, set("hours", Number))),
+      field(t("filter.tier"), select(tiers().map((tier) => [tier, tierName(tier)]), state.tier, set("tier", String))),
+      field(t("filter.grade"), select(grades().map((grade) => [grade, gradeName(grade)]), state.grade, set("grade", String))),
+    ),
+    box,
+  );
+}
+
+function codeOf(site, { start_s, hours, tier, grade }) {
+  const area = { METRO: site.metro?.code, HUB: site.hub?.code ?? hubOf(site.metro?.code)?.code, WIDE: 0 }[tier];
+  return `${site.class}.${tier}.${area}.${grade}.${new Date(start_s * 1000).toISOString().slice(0, 13)}.${hours}h`;
+}
+
+/** Everyone's sites: what is listed here is attested, and can be sold. */
+function neighbours(sites) {
+  const known = new Set(classes().map((each) => each.name));
+  const rows = sites.filter((site) => !known.size || known.has(site.class)).slice(0, 60);
+  return h("ul", { class: "sites" }, rows.map((site) => h("li", {}, h("span", {}, h("strong", {}, `${number(site.devices)} × ${site.device}`), h("small", {}, `${className(site.class)} · ${placeName(site.metro)}`)), h("span", { class: "right" }, h("span", { class: "number" }, units(site.attested_units ?? 0)), h("small", {}, say("grade", site.grade))))));
+}

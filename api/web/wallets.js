@@ -1,0 +1,95 @@
+// The reader's own wallet: found by EIP-6963, asked by EIP-1193; whichever it is, nothing here knows its name.
+import { t } from "/web/i18n.js";
+import { market } from "/web/market.js";
+
+/** Wallets that announce themselves, by their reverse domain name: {info, provider}. */
+const found = new Map();
+addEventListener("eip6963:announceProvider", ({ detail }) => {
+  if (detail?.provider?.request) found.set(detail.info?.rdns ?? detail.info?.uuid ?? "wallet", detail);
+});
+
+/** The wallets in this browser, the old `window.ethereum` too where it is the only one. */
+export async function discover() {
+  dispatchEvent(new Event("eip6963:requestProvider"));
+  await new Promise((resolve) => setTimeout(resolve, 50));
+  if (!found.size && window.ethereum?.request) {
+    found.set("injected", { info: { name: t("wallet.injected"), rdns: "injected" }, provider: window.ethereum });
+  }
+  return [...found.values()];
+}
+
+/** Connects one wallet to this market's chain. */
+export async function connect({ info, provider }) {
+  const [account] = await provider.request({ method: "eth_requestAccounts" });
+  await useChain(provider);
+  provider.on?.("accountsChanged", () => location.reload());
+  return { kind: "wallet", address: account, rdns: info?.rdns ?? "injected", name: null, provider };
+}
+
+/** The wallet of last time, without a window opening; null where it is gone or no longer willing. */
+export async function reconnect(known) {
+  const wallets = await discover();
+  const wallet = wallets.find(({ info }) => info?.rdns === known.rdns);
+  const accounts = wallet ? await wallet.provider.request({ method: "eth_accounts" }) : [];
+  const mine = accounts.find((each) => each.toLowerCase() === known.address.toLowerCase());
+  return mine ? { ...known, provider: wallet.provider } : null;
+}
+
+const chainHex = () => `0x${Number(market().chain_id).toString(16)}`;
+
+/** Switches the wallet to the market's chain, which it may have to be told of first. */
+async function useChain(provider) {
+  const chainId = chainHex();
+  if ((await provider.request({ method: "eth_chainId" })) === chainId) return;
+  try {
+    await provider.request({ method: "wallet_switchEthereumChain", params: [{ chainId }] });
+  } catch (error) {
+    if (error?.code !== 4902 && error?.data?.originalError?.code !== 4902) throw error;
+    const chain = {
+      chainId,
+      chainName: market().chain_name ?? "Compute Ledger",
+      rpcUrls: [new URL(market().rpc ?? "/rpc", location.href).href],
+      nativeCurrency: { name: "Ether", symbol: "ETH", decimals: 18 },
+    };
+    await provider.request({ method: "wallet_addEthereumChain", params: [chain] });
+  }
+}
+
+const HEX_FIELDS = ["to", "data", "value", "gas", "maxFeePerGas", "maxPriorityFeePerGas"];
+
+/** Sends a transaction that the API built; gives its hash. Nonce and chain are the wallet's own to say. */
+export async function send({ provider, address }, transaction) {
+  await useChain(provider);
+  const asked = { from: address };
+  for (const name of HEX_FIELDS) if (transaction[name] !== undefined) asked[name] = hex(transaction[name]);
+  return provider.request({ method: "eth_sendTransaction", params: [asked] });
+}
+
+const hex = (value) => (typeof value === "number" ? `0x${value.toString(16)}` : value);
+
+/** Signs typed data, which the wallet shows field by field. */
+export async function signTyped({ provider, address }, typedData) {
+  await useChain(provider);
+  return provider.request({ method: "eth_signTypedData_v4", params: [address, JSON.stringify(typedData)] });
+}
+
+/** All transactions in one prompt, where the wallet can do so at once or not at all (EIP-5792); the hash, or null. */
+export async function sendTogether({ provider, address }, transactions) {
+  const chainId = chainHex();
+  try {
+    const able = await provider.request({ method: "wallet_getCapabilities", params: [address, [chainId]] });
+    const atomic = able?.[chainId]?.atomic?.status;
+    if (atomic !== "supported" && atomic !== "ready") return null;
+  } catch {
+    return null;
+  }
+  const calls = transactions.map(({ to, data, value }) => ({ to, data, value: hex(value ?? "0x0") }));
+  const asked = { version: "2.0.0", from: address, chainId, atomicRequired: true, calls };
+  const { id } = await provider.request({ method: "wallet_sendCalls", params: [asked] });
+  for (let tries = 0; tries < 240; tries += 1) {
+    const { status, receipts } = await provider.request({ method: "wallet_getCallsStatus", params: [id] });
+    if (status >= 200) return receipts?.[0]?.transactionHash ?? null;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+  throw new Error(t("act.late", { id }));
+}

@@ -1,0 +1,181 @@
+"""The page in a browser, on a market on paper: every view in each dress, by keyboard, in both languages, within its
+budget, and harmless whatever strangers wrote."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.web.paper import ME, ROUND
+from tests.web.stall import ROOT, Stall
+
+AXE = (ROOT / "node_modules/axe-core/axe.min.js").read_text()
+DRESSES = {
+    "desktop light": (1320, "light"),
+    "desktop dark": (1320, "dark"),
+    "phone light": (390, "light"),
+    "phone dark": (390, "dark"),
+}
+ME_BY_KEY = json.dumps({"kind": "key", "key": "cl_test", "address": ME})
+FIRST_VIEW_BYTES, FIRST_VIEW_MS = 300_000, 1_000
+
+
+def views(stall: Stall) -> dict[str, str]:
+    code = stall.paper.products[1].code
+    return {
+        "board": "",
+        "product": f"product/{code}",
+        "portfolio": "portfolio",
+        "provider": "provider",
+        "jobs": "jobs",
+        "audit": f"audit/{code}/{ROUND - 3}",
+    }
+
+
+@contextmanager
+def page_of(
+    browser: Browser, stall: Stall, width: int = 1320, scheme: Any = "light", language: str = "en", known: bool = True
+) -> Iterator[Page]:
+    """A fresh page that fails the test on any error of its own and on any request that leaves for elsewhere."""
+    context = browser.new_context(
+        viewport={"width": width, "height": 900}, color_scheme=scheme, reduced_motion="reduce", base_url=stall.url
+    )
+    kept = {"language": language} | ({"identity": ME_BY_KEY} if known else {})
+    context.add_init_script(f"for (const [k, v] of Object.entries({json.dumps(kept)})) localStorage[k] ??= v;")
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if said.type in ("error", "warning") else None)
+    host = urlsplit(stall.url).netloc
+    page.on("request", lambda asked: wrong.append(asked.url) if urlsplit(asked.url).netloc != host else None)
+    try:
+        yield page
+        assert wrong == []
+    finally:
+        context.close()
+
+
+def show(page: Page, view: str) -> None:
+    page.goto(f"/#/{view}")
+    page.wait_for_selector("main > div h1")
+    page.wait_for_load_state("load")
+    page.wait_for_timeout(250)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("dress", DRESSES)
+def test_axe_finds_nothing_serious_in_any_view(browser: Browser, stall: Stall, dress: str) -> None:
+    width, scheme = DRESSES[dress]
+    found = {}
+    with page_of(browser, stall, width, scheme) as page:
+        for name, view in views(stall).items():
+            show(page, view)
+            page.evaluate(AXE)
+            report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+            found[name] = [
+                f"{each['id']}: {node['target']} {node.get('failureSummary', '')[:200]}"
+                for each in report["violations"]
+                if each["impact"] in ("serious", "critical")
+                for node in each["nodes"][:3]
+            ]
+            assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (
+                f"{name} is wider than the screen"
+            )
+    assert {name: problems for name, problems in found.items() if problems} == {}
+
+
+def test_first_view_is_small_and_fast(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall, known=False) as page:
+        page.goto("/")
+        page.wait_for_selector(".line")
+        drawn_ms = page.evaluate("performance.now()")
+        sizes = page.evaluate(
+            "performance.getEntries().filter((e) => e.transferSize).map((e) => [e.name, e.encodedBodySize])"
+        )
+        assert sum(size for _, size in sizes) < FIRST_VIEW_BYTES, sizes
+        assert not [name for name, _ in sizes if "/packages/" in name]
+        assert drawn_ms < FIRST_VIEW_MS
+
+
+def test_chinese_leaves_no_english_word_of_ours(browser: Browser, stall: Stall) -> None:
+    english = (Path(ROOT) / "api/web/words/en.js").read_text()
+    ours = ("Portfolio", "Supply and demand", "Order book", "Register a site", "Next clearing", "Free cash")
+    assert all(text in english for text in ours)
+    with page_of(browser, stall, language="zh") as page:
+        for view in views(stall).values():
+            show(page, view)
+            text = page.inner_text("body")
+            assert [each for each in ours if each in text] == []
+        assert page.get_attribute("html", "lang") == "zh-Hans"
+        page.click("#language")
+        page.wait_for_selector("text=Check it yourself")
+
+
+def test_text_of_strangers_stays_text(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall) as page:
+        show(page, "audit")
+        page.wait_for_selector("text=SiteRegistered")
+        assert "<img src=x" in page.inner_text("main")
+        assert page.locator("main img").count() == 0
+        show(page, "provider")
+        assert page.locator("a[href^='javascript']").count() == 0
+        assert page.title() != "broken"
+
+
+def test_page_is_walked_and_an_order_placed_with_the_keyboard_alone(browser: Browser, stall: Stall) -> None:
+    stall.paper.sent.clear()
+    with page_of(browser, stall) as page:
+        show(page, "")
+        page.wait_for_selector(".ticket .cost")
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.className") == "skip"
+        page.keyboard.press("Enter")
+        for _ in range(30):
+            page.keyboard.press("Tab")
+            if page.evaluate("document.activeElement.matches('.ticket button.primary')"):
+                break
+        outline = page.evaluate("getComputedStyle(document.activeElement).outlineStyle")
+        assert outline == "solid"
+        page.keyboard.press("Enter")
+        page.wait_for_selector(".notice.good")
+    assert [noun for noun, _ in stall.paper.sent] == ["orders"]
+    body = stall.paper.sent[0][1]
+    assert (body["kind"], body["units"]) == ("bid", 8_000)
+
+
+def test_words_become_units_place_and_start(browser: Browser, stall: Stall) -> None:
+    cases = {
+        "16x A100, 24h, EU-Central": ("6,351", "EU-Central"),
+        "8x H100, 24h in Frankfurt from tomorrow": ("8,000", "Frankfurt"),
+        "500 units, 24h": ("500 units", "Anywhere"),
+        "4块H100，24小时，明天": ("4,000", "Anywhere"),
+    }
+    with page_of(browser, stall) as page:
+        show(page, "")
+        for words, (amount, place) in cases.items():
+            page.fill("#need", words)
+            page.wait_for_selector(f".understood >> text={amount}")
+            chosen = page.eval_on_selector(".understood select", "(node) => node.selectedOptions[0].textContent")
+            assert chosen == place, words
+
+
+def test_clearing_is_computed_in_the_browser_and_a_forged_one_is_caught(browser: Browser, stall: Stall) -> None:
+    code = stall.paper.products[1].code
+    with page_of(browser, stall) as page:
+        show(page, f"audit/{code}/{ROUND - 3}")
+        page.wait_for_selector(".verdict.good")
+
+        def forge(route: Any) -> None:
+            answer = route.fetch()
+            body = answer.json()
+            body["data"]["clearing"]["price_tick"] += 1
+            route.fulfill(response=answer, json=body)
+
+        page.route("**/audit/clearings/**", forge)
+        page.click("form button.primary >> text=Compute it here")
+        page.wait_for_selector(".verdict.bad")
