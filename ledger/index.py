@@ -16,7 +16,7 @@ from typing import Any
 from ledger.chain import Contracts
 from ledger.errors import HistoryBroken, LedgerError, NodeRefused, Unreachable
 from ledger.logs import Decoder, Said
-from ledger.rows import Fold
+from ledger.rows import Fold, needed
 from ledger.rpc import number_of, tag_of
 from ledger.store.engine import Store
 from ledger.store.history import History
@@ -244,6 +244,7 @@ class Index:
         counts[part.end.block] += 0
         blocks = self._blocks(part, said)
         self.history.rows.begin(part.end.block, final=True)
+        self.history.rows.prefetch(key for one in said for key in needed(one))
         with self._unharmed():
             for one in said:
                 self._fold.apply(one, blocks[one.block].time_s)

@@ -8,11 +8,11 @@ Cash that orders move is in no event of its own: a bid takes its limit's cost at
 back what the clearing price leaves of it, and pays whoever resold.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 from ledger.artifacts import MarketTerms
 from ledger.duties import Duties
-from ledger.entries import Entries, Row, Rows, end_s, start_s
+from ledger.entries import Entries, Key, Row, Rows, end_s, start_s
 from ledger.logs import Said
 from ledger.model import Kind
 from ledger.prices import cost_micro, price_micro
@@ -171,6 +171,26 @@ class Trades:
     ) -> None:
         for product, moved in zip(products, units, strict=True):
             self.moved(operator, source, to, product, moved)
+
+
+def needed(said: Said) -> Iterator[tuple[str, Key]]:
+    """The rows that most events are about, to be read beforehand: table and key. What is left out is read when it is
+    needed."""
+    values = said.values
+    match said.name:
+        case "OrderPlaced":
+            yield "cash", (values[1],)
+        case "Deposited" | "Withdrawn" | "BondPosted" | "BondReleased":
+            yield "cash", (values[0],)
+        case "TransferSingle":
+            yield "balances", (values[1], values[3])
+            yield "balances", (values[2], values[3])
+        case "Settled":
+            yield "clearings", (values[0], values[1])
+            for word in values[2]:
+                yield "orders", (values[0], values[1], word >> 32 & 0xFFFF_FFFF)
+        case _:
+            pass
 
 
 class Fold:

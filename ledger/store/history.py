@@ -7,9 +7,10 @@ them back, which is exact whatever the change was.
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from functools import cache
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, tuple_, update
 
 from ledger.errors import BadStore, HistoryBroken
 from ledger.store import tables as t
@@ -22,6 +23,8 @@ Key = tuple[Any, ...]
 
 GENERATION = 10_000
 """How many rows of a table are remembered before the least used are let go: memory stays flat as history grows."""
+
+_AT_ONCE = 500
 
 STATES = {table.name: table for table in t.STATES}
 _KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in STATES.items()}
@@ -59,6 +62,24 @@ class Rows:
             row = self._load(table, key)
         young[key] = row
         return row
+
+    def prefetch(self, wanted: Iterable[tuple[str, Key]]) -> None:
+        """Reads rows that are about to be needed, many at once: one by one each would cost a round trip."""
+        missing: dict[str, set[Key]] = {}
+        for table, key in wanted:
+            if table not in self._whole and key not in self._young[table] and key not in self._old[table]:
+                missing.setdefault(table, set()).add(key)
+        if not missing:
+            return
+        with self._store.read() as connection:
+            for table, keys in missing.items():
+                young, ordered = self._young[table], sorted(keys)
+                young.update(dict.fromkeys(keys))
+                for start in range(0, len(ordered), _AT_ONCE):
+                    part = ordered[start : start + _AT_ONCE]
+                    for row in connection.execute(_by_keys(table), {"keys": _bound(part)}):
+                        found = row._asdict()
+                        young[tuple(found[name] for name in _KEYS[table])] = found
 
     def change(self, table: str, key: Key, new: Row | None = None) -> Row | None:
         """The row with that key, to be changed in place: `new` where there is none yet, None where that is None."""
@@ -224,6 +245,18 @@ class History:
         ours = and_(t.HISTORY.c.id == 1, t.HISTORY.c.block == self.head.block)
         if not connection.execute(update(t.HISTORY).where(ours), values).rowcount:
             connection.execute(insert(t.HISTORY), values | {"id": 1})
+
+
+@cache
+def _by_keys(name: str) -> Select[Any]:
+    table = STATES[name]
+    first, *others = table.primary_key.columns
+    found = tuple_(first, *others) if others else first
+    return select(table).where(found.in_(bindparam("keys", expanding=True)))
+
+
+def _bound(keys: Sequence[Key]) -> list[Any]:
+    return list(keys) if len(keys[0]) > 1 else [key[0] for key in keys]
 
 
 def _by_key(name: str) -> Select[Any]:

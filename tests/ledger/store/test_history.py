@@ -136,6 +136,29 @@ def test_rows_let_go_are_found_again(monkeypatch: pytest.MonkeyPatch) -> None:
     assert history.rows.get("cash", ("21",)) is None
 
 
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_prefetch_finds_what_get_finds(
+    monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest, kind: str
+) -> None:
+    monkeypatch.setattr(module, "_AT_ONCE", 2)
+    store = open_store(IN_MEMORY if kind == "sqlite" else request.getfixturevalue("postgres_url"))
+    history = opened(store)
+    history.rows.begin(1, final=True)
+    places = {name: [row_of(name, number, number)[0] for number in range(1, 6)] for name in module.STATES}
+    for name, keys in places.items():
+        for number, place in enumerate(keys[:4], 1):
+            history.rows.add(name, place, row_of(name, number, number)[1] | dict.fromkeys(("block", "log_index"), 1))
+    commit(history, 1)
+    again = opened(store)
+    again.rows.prefetch((name, place) for name, keys in places.items() for place in keys)
+    # The database is gone: what is known now was read before.
+    monkeypatch.setattr(again.rows, "_load", None)
+    for name, keys in places.items():
+        assert [again.rows.get(name, place) for place in keys] == [history.rows.get(name, place) for place in keys]
+        assert again.rows.get(name, keys[4]) is None
+    store.close()
+
+
 def test_finalize_forgets_what_cannot_be_replaced() -> None:
     history = opened()
     for number in range(1, 6):
