@@ -246,10 +246,12 @@ class Tracker:
     def cancel(self, intent: Intent, look: Look) -> Intent:
         """Signs the self-send that takes the intent's nonce, and offers it. Raises KeyBusy."""
         signer = self._signers.get(intent.sender)
-        waits = intent.state in UNFINISHED - IN_A_BLOCK
-        if signer is None or not waits or any(attempt.cancels for attempt in intent.attempts):
-            return intent
         with self._turn:
+            # A pass may have paid more for it meanwhile, or found it in a block.
+            intent = self._outbox.find(intent.number) or intent
+            waits = intent.state in UNFINISHED - IN_A_BLOCK
+            if signer is None or not waits or any(attempt.cancels for attempt in intent.attempts):
+                return intent
             intent = self._cancelled(intent, signer, look)
             self._offer([intent], look.head.number)
         return intent
@@ -282,7 +284,7 @@ class Tracker:
             return max(intent.last.gas, with_spare(estimate))
         first = not any(
             other.sender == intent.sender and other.nonce < intent.nonce and other.state in UNFINISHED - IN_A_BLOCK
-            for other in self._known.values()
+            for other in list(self._known.values())
         )
         # The first in line holds up all others: better that it fails on the chain than that it stays.
         return intent.last.gas if first or isinstance(estimate, NodeRefused) else None

@@ -20,6 +20,7 @@ from sqlalchemy import (
     UniqueConstraint,
     bindparam,
     insert,
+    or_,
     select,
     update,
 )
@@ -190,8 +191,10 @@ UPDATE_INTENT = (
     .values(
         {
             name: bindparam(f"b_{name}")
-            for name in ("state", "unfinished", "cancel", "block", "block_hash", "counted", "succeeded", "reason")
+            for name in ("state", "unfinished", "block", "block_hash", "counted", "succeeded", "reason")
         }
+        # Whoever called it off meanwhile is not overruled by one who did not know.
+        | {"cancel": or_(INTENTS.c.cancel, bindparam("b_cancel", type_=Boolean))}
     )
 )
 _SELECT = (

@@ -122,6 +122,16 @@ def test_record_and_add_are_read_back(store: Store) -> None:
     assert box.unfinished() == []
 
 
+def test_record_does_not_overrule_who_called_it_off_meanwhile(store: Store) -> None:
+    box = outbox(store)
+    intent = kept(box.keep([draft(b"a", "k")]))[0]
+    box.cancel(intent.number)
+    box.record([replace(intent, state=State.BROADCAST)])
+    found = box.find("k")
+    assert found is not None
+    assert (found.cancel, found.state) == (True, State.BROADCAST)
+
+
 def field_changed(intent: Intent, state: State) -> Intent:
     return replace(intent, state=state, block=7, block_hash="0xb", counted="0x02", succeeded=True, reason="why")
 
