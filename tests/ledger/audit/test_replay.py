@@ -1,7 +1,8 @@
 """The replay against a day that was played: true logs fold into the chain's state, forged ones are found out."""
 
 import time
-from collections.abc import Mapping
+import tracemalloc
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from hypothesis import strategies as st
 from ledger.audit.books import Line
 from ledger.audit.checks import new_replay
 from ledger.audit.decode import Entry
+from ledger.product import Grade, Product, Tier
 from tests.day import tiny_day
 from tests.forging import Forger, forged, replayed, said, tiny_entries
 
@@ -156,3 +158,45 @@ def test_replay_keeps_up() -> None:
         replayed(entries)
         best = max(best, len(entries) / (time.perf_counter() - started))
     assert best > 10_000, f"{best:,.0f} events/s"
+
+
+def quiet_rounds(rounds: int) -> Iterator[Entry]:
+    """Rounds of bids that nobody meets, in slots that are used again: what a market says for years."""
+    market = tiny_day().market
+    exchange, product = market.address("Exchange"), Product(1, Tier.WIDE, 0, Grade.STANDARD, 500_000, 1).id
+    names = ("BookOpened", "OrderPlaced", "Cleared", "Settled")
+    topic = {name: market.chain.interface("Exchange").topic(name) for name in names}
+    owner = bytes(12) + b"\x11" * 20
+    size = (1_000).to_bytes(4)
+    yield Entry(1, "0xopen", 0, exchange, (topic["BookOpened"], product.to_bytes(32)), bytes(9) + size + bytes(19))
+    deposited = market.chain.interface("Treasury").topic("Deposited")
+    yield Entry(1, "0xopen", 1, market.address("Treasury"), (deposited, owner), (10**30).to_bytes(32))
+    for round_ in range(rounds):
+        name, key = f"0x{round_:x}", product.to_bytes(32)
+        for slot in range(BIDS):
+            word = int.from_bytes(owner) << 96 | 400 << 84 | round_ << 64 | slot * 5 << 32 | 5
+            data = slot.to_bytes(32) + word.to_bytes(32)
+            yield Entry(round_ + 2, name, slot, exchange, (topic["OrderPlaced"], key, owner), data)
+        at = round_.to_bytes(32)
+        yield Entry(round_ + 2, name, BIDS, exchange, (topic["Cleared"], key, at), bytes(256))
+        fills = b"".join((1 << 64 | slot << 32).to_bytes(32) for slot in range(BIDS))
+        data = (32).to_bytes(32) + BIDS.to_bytes(32) + fills
+        yield Entry(round_ + 2, name, BIDS + 1, exchange, (topic["Settled"], key, at), data)
+
+
+BIDS = 20
+
+
+@pytest.mark.slow
+def test_replay_keeps_the_market_and_not_its_history() -> None:
+    """Six times the history takes hardly more memory: a word for each cleared round, which the chain keeps as well."""
+    held = []
+    for rounds in (200, 1_200):
+        tracemalloc.start()
+        books = new_replay(tiny_day().market.deployment).run(quiet_rounds(rounds))
+        held.append(tracemalloc.get_traced_memory()[0])
+        tracemalloc.stop()
+        assert books.events == rounds * (BIDS + 2) + 2
+        # The deposit that no token moved for.
+        assert {(finding.rule, finding.block) for finding in books.findings} == {("INV-1", 1)}
+    assert held[1] - held[0] < 1_000 * 400, held
