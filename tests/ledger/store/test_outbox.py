@@ -3,7 +3,7 @@
 import json
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -31,9 +31,14 @@ class Wall:
         return self.now_s
 
 
-@pytest.fixture(params=["memory", "file"])
-def store(request: pytest.FixtureRequest, tmp_path: Path) -> Store:
-    return open_store(IN_MEMORY if request.param == "memory" else Secret(f"sqlite:///{tmp_path / 'outbox.db'}"))
+@pytest.fixture(params=["memory", "file", "postgres"])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "postgres":
+        opened = open_store(request.getfixturevalue("postgres_url"))
+    else:
+        opened = open_store(IN_MEMORY if request.param == "memory" else Secret(f"sqlite:///{tmp_path / 'outbox.db'}"))
+    yield opened
+    opened.close()
 
 
 def draft(data: bytes, key: str | None = None, sender: str = ALICE, nonce: int = 0, relayed: bool = False) -> Draft:
