@@ -79,9 +79,10 @@ class Action(Generic[T]):
         """The transaction for the owner's wallet to sign and send. Raises Reverted for one that would fail."""
         return self.sender.build(self.call, owner)
 
-    def send(self, signer: Signer) -> Outcome[T]:
-        """Signs, sends, waits. Raises Reverted, before anything is sent where that can be seen before."""
-        return self.outcome(self.sender.send(self.call, signer))
+    def send(self, signer: Signer, key: str | None = None) -> Outcome[T]:
+        """Signs, sends, waits; the same `key` again sends nothing again. Raises Reverted, before anything is sent where
+        that can be seen before, and KeyReused for a key of another call."""
+        return self.outcome(self.sender.send(self.call, signer, key))
 
     def outcome(self, receipt: Receipt) -> Outcome[T]:
         """What came of it, from the receipt of the transaction that did it, whoever sent that."""

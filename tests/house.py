@@ -35,7 +35,7 @@ LAYERS = {
             "scribe store.board store.past action outgoing relays rows audit.acts audit.duties audit.proofs",
             "localchain market delivery deployment backlog index audit.headers audit.replay cli.console",
             "keeper audit.checks audit.export audit.stored cli.session demo.stage",
-            "audit.run cli.verbs cli.index cli.keeper cli.node cli.governance cli.services demo.trading",
+            "audit.run cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox cli.services demo.trading",
             "cli.audit demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",

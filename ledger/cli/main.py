@@ -17,6 +17,7 @@ from ledger.cli.governance import COMMANDS as GOVERNING
 from ledger.cli.index import index
 from ledger.cli.keeper import keeper, queue
 from ledger.cli.node import node
+from ledger.cli.outbox import outbox
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
 from ledger.cli.verbs import COMMANDS, format_time
 from ledger.deployment import Roles, deploy, seed_standard
@@ -57,7 +58,8 @@ def main(ctx: click.Context, /, **named: str | None) -> None:
     Every option above is also a variable (`compute-ledger settings` lists them). Exit codes: 1 the chain refused, 2 the
     command is wrong, 3 nobody answered.
     """
-    ctx.obj = Session(_settings(named))
+    session = ctx.obj = Session(_settings(named))
+    ctx.call_on_close(session.close)
 
 
 def _settings(named: dict[str, str | None]) -> Settings:
@@ -159,6 +161,7 @@ def show(session: Session) -> None:
 @in_session
 def deploy_market(session: Session, /, token: str | None, force: bool, **said: Any) -> None:
     """Deploy a market, write its manifest, and seed the standard where the role for it is yours."""
+    session.sends = True
     manifest = session.settings.manifest
     if manifest.exists() and not force:
         raise InputError(f"{manifest} names a market already.", "Name another with --manifest, or say --force.")
@@ -296,5 +299,5 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in (audit, keeper, queue, node, index, *COMMANDS, *GOVERNING):
+for _command in (audit, keeper, queue, node, index, outbox, *COMMANDS, *GOVERNING):
     main.add_command(_command)

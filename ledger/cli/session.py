@@ -24,6 +24,7 @@ from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
 from ledger.sender import Sender
 from ledger.settings import Secret, Settings
 from ledger.standard import Standard, load_standard
+from ledger.store.engine import Store, open_store
 from ledger.units import (
     MILLI_PER_UNIT,
     parse_bp,
@@ -44,6 +45,9 @@ class Session:
         self.settings = settings
         self.as_json = self.preview = self.build = False
         self.acting_for: str | None = None
+        self.idempotency_key: str | None = None
+        self.sends = False
+        """Whether the command sends: what it sends is kept in the database first."""
 
     @property
     def console(self) -> Console:
@@ -63,9 +67,14 @@ class Session:
         return connect(named.rpc_url.reveal(), named.chain_id, named.rpc_timeout_s, named.head_lag_max_blocks)
 
     @cached_property
+    def store(self) -> Store:
+        return open_store(self.settings.database)
+
+    @cached_property
     def sender(self) -> Sender:
         return Sender(
             self.chain,
+            self.store if self.sends and not (self.preview or self.build) else None,
             fees=FeePolicy(cap_wei=self.settings.fee_cap_gwei * WEI_PER_GWEI),
             timeout_s=self.settings.receipt_timeout_s,
         )
@@ -88,6 +97,13 @@ class Session:
             settings = replace(settings, passphrase=Secret(passphrase))
         return load_signer(settings)
 
+    def close(self) -> None:
+        """Gives up keys and database, where they were used."""
+        if "sender" in self.__dict__:
+            self.sender.close()
+        if "store" in self.__dict__:
+            self.store.close()
+
     @property
     def owner(self) -> str:
         """Whom it is about: who is named by --as, else the key's account."""
@@ -103,7 +119,7 @@ class Session:
             if preview.refusal is not None:
                 raise click.exceptions.Exit(REFUSED)
         else:
-            outcome = action.send(self.signer)
+            outcome = action.send(self.signer, self.idempotency_key)
             self.console.outcome(action, outcome, facts_of(outcome.value))
 
 
@@ -167,6 +183,10 @@ class Reading(click.Command):
 class Acting(Reading):
     """A command that may also only show, or hand to a wallet, what it would do."""
 
+    def invoke(self, ctx: click.Context) -> Any:
+        ctx.ensure_object(Session).sends = True
+        return super().invoke(ctx)
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params += [
@@ -178,6 +198,12 @@ class Acting(Reading):
                 expose_value=False,
                 callback=_noted("acting_for"),
                 help="Whose preview or transaction, where no key is at hand.",
+            ),
+            click.Option(
+                ["--idempotency-key", "idempotency_key"],
+                expose_value=False,
+                callback=_noted("idempotency_key"),
+                help="A name of your own for this call: given again, nothing is sent twice.",
             ),
         ]
 

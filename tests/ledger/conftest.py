@@ -79,7 +79,12 @@ class Shell:
 def bare_shell(tmp_path: Path) -> Shell:
     """Knows no market, no key, and nothing of the variables around the tests."""
     ours = {name: "" for name in os.environ if name.startswith("COMPUTE_LEDGER_")}
-    return Shell(ours | {"COMPUTE_LEDGER_MANIFEST": str(tmp_path / "deployment.json"), "COLUMNS": "160"})
+    named = {
+        "COMPUTE_LEDGER_MANIFEST": str(tmp_path / "deployment.json"),
+        "COMPUTE_LEDGER_DATABASE": f"sqlite:///{tmp_path / 'ledger.db'}",
+        "COLUMNS": "160",
+    }
+    return Shell(ours | named)
 
 
 @pytest.fixture
