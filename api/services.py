@@ -153,6 +153,7 @@ class Services:
         self.feed.close()
         for thread in self._threads:
             thread.join(_STOP_S)
+        self.sender.close()
         self.store.close()
 
     def gauges(self) -> dict[str, float]:
