@@ -181,6 +181,22 @@ def test_a_node_that_lacks_blocks_below_its_head_is_no_reorganisation(monkeypatc
     assert dump(index.history.store) == before
 
 
+def test_a_block_that_is_no_child_of_the_one_before_is_not_taken(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It was replaced between two requests: what comes next waits until we went back."""
+    head = MARKET.chain.block().number
+
+    def answer(asked: Asked) -> Any:
+        orphan = asked.params[0] == hex(head - 5) and asked.method == "eth_getBlockByNumber"
+        return {**asked.real, "parentHash": "0x" + "ee" * 32} if orphan else asked.real
+
+    index = index_on(monkeypatch, answer)
+    list(index.advance())
+    assert index.head.block == head - 6
+    monkeypatch.undo()
+    list(index.advance())
+    assert dump(index.history.store) == dump(tiny_store())
+
+
 def logs_as(change: Callable[[list[Any]], Any]) -> Answer:
     """A node whose logs are changed."""
     return lambda asked: change(asked.real) if asked.method == "eth_getLogs" else asked.real
