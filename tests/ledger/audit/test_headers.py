@@ -79,7 +79,7 @@ def flip_in(place: tuple[dict[str, Any], str], at: int) -> bool:
 
 
 @pytest.mark.slow
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_walk_finds_any_flipped_digit(random: Any) -> None:
     """Anywhere in headers, transactions, receipts and logs: at least one finding, and it names the block."""

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from ledger.artifacts import load_artifacts
 from ledger.audit.books import Finding
-from ledger.audit.proofs import after, expected_words, mapped, prove
+from ledger.audit.proofs import after, expected_words, mapped, prove, prove_code
 from ledger.audit.receipts import Node
 from ledger.audit.replay import Replay
 from ledger.audit.run import run_audit
@@ -110,3 +110,12 @@ def test_mapped_is_soliditys_rule() -> None:
     owner = "0x" + "11" * 20
     assert mapped(3, 7, owner) == keccak(bytes(12) + b"\x11" * 20 + outer)
     assert int.from_bytes(after(outer, 2)) == int.from_bytes(outer) + 2
+
+
+def test_prove_code_finds_an_owner_who_neither_signed_nor_has_code() -> None:
+    day, findings = tiny_day(), list[Finding]()
+    head = day.chain.request("eth_getBlockByNumber", "latest", False)
+    owner = next(iter(day.people.values())).address
+    owners = [owner, day.market.address("Exchange")]
+    prove_code(day.chain, int(head["number"], 16), bytes.fromhex(head["stateRoot"][2:]), owners, findings.append)
+    assert [(one.rule, one.where) for one in findings] == [("INV-17", f"orders of {owner}")]

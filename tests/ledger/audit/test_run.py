@@ -221,7 +221,7 @@ def test_run_audit_finds_a_read_that_the_storage_does_not_bear_out() -> None:
 
 
 @pytest.mark.slow
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(st.randoms(use_true_random=False))
 def test_run_audit_finds_any_flipped_digit_that_every_answer_agrees_on(random: Any) -> None:
     entry = random.choice(tiny_entries())
