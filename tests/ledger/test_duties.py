@@ -58,7 +58,8 @@ def test_a_lease_is_due_when_the_contract_lets_anyone_end_it(anvil_world: World)
     assert disputed.due_s is not None
     assert [one.lease for one in queries.leases_due(store, disputed.due_s)].count(lease) == 0
     assert [one.lease for one in queries.leases_due(store, disputed.due_s + 1)].count(lease) == 1
-    world.clock.go_to(disputed.due_s)
+    # The node's clock goes on by itself: near enough to be told from another period, far enough for a slow machine.
+    world.clock.go_to(disputed.due_s - 300)
     assert world.delivery.resolve(lease).preview(world.stranger.address).refusal is not None
     world.clock.go_to(disputed.due_s + 1)
     world.delivery.resolve(lease).send(world.stranger)
