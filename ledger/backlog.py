@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 from ledger.model import Kind
 from ledger.product import Product
-from ledger.relays import Batch, batches, refused
+from ledger.relays import Batch, batches, place_signed, refused
 from ledger.store import queries
 from ledger.store.records import OrderRow, WaitingRound
 from ledger.store.relay import RelayQueue
@@ -99,9 +99,7 @@ class Backlog:
 
     def _relay(self, batch: Batch, round_: int, used: dict[int, int]) -> Task:
         orders = batch.orders
-        call = self._view.call(
-            "Exchange", "placeSigned", [one.words for one in orders], self._slots(batch, used), gas=batch.gas
-        )
+        call = place_signed(self._view, orders, self._slots(batch, used), batch.gas)
         key = key_of(Job.RELAY, self._who, fingerprint((one.number, one.attempts) for one in orders))
         due_s = round_ * self._view.deployment.terms.round_s
         return Task(Job.RELAY, key, due_s, call, len(orders), tuple(one.number for one in orders))

@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Any, Protocol
 
 from ledger.backlog import Backlog
 from ledger.errors import LedgerError, Reverted, Unavailable
@@ -19,6 +19,7 @@ from ledger.keys import Signer
 from ledger.market import Market
 from ledger.outgoing import Ended, Outgoing
 from ledger.relays import ends_of
+from ledger.rpc import message_of, number_of
 from ledger.store import queries
 from ledger.store.engine import Store
 from ledger.store.relay import RelayQueue
@@ -52,8 +53,8 @@ class KeeperLimits:
     """Bounds of one tick: transactions, and signed orders looked at. `stagger_s` is how long at most work is left to
     other keepers, where there are any; `patience_s` how long a tick waits for its own transactions."""
 
-    transactions: int = 32
-    orders: int = 5_000
+    transactions: int = 64
+    orders: int = 1_500
     stagger_s: int = 4
     patience_s: float = 5.0
 
@@ -158,7 +159,9 @@ class Keeper:
         candidates = self._candidates(block.time_s)
         chosen = plan(candidates, self._limits.transactions, lambda task: self._is_ready(task, block.time_s))
         self._send(chosen, block.time_s)
-        self._wait()
+        relayed = sum(task.size for task in chosen if task.job is Job.RELAY)
+        # Where more waits than a tick may do, the next one follows at once: its round will not wait.
+        self._wait(self._limits.patience_s if relayed < self._limits.orders // 2 else 0)
         return self._report(block.number, block.time_s, candidates)
 
     # ---- what to do
@@ -183,40 +186,47 @@ class Keeper:
     # ---- do it
 
     def _send(self, tasks: Sequence[Task], now_s: int) -> None:
-        """Sends what would succeed now; orders are claimed in the database before their transaction exists."""
-        looked_at = [(self._priced(task, signer := self._outgoing.turn(), now_s), signer) for task in tasks]
-        ready = [(task, signer) for task, signer in looked_at if task is not None]
-        wanted = {task.key: task.numbers for task, _ in ready if task.job is Job.RELAY}
-        claimed = self.queue.claim(wanted) if wanted else {}
-        for key, numbers in claimed.items():
-            if len(numbers) < len(wanted[key]):
-                # Another keeper took some: the rest is packed anew.
-                self.queue.release(key)
-        ours = [
-            (task, signer)
-            for task, signer in ready
-            if task.job is not Job.RELAY or len(claimed[task.key]) == len(task.numbers)
-        ]
-        relays = [pair for pair in ours if pair[0].job is Job.RELAY]
+        """Sends orders first, as their round will not wait; of the rest what would succeed now."""
+        relays = self._claimed([task for task in tasks if task.job is Job.RELAY])
         # An order that comes after its round is passed over: then its keeper had better not have sent it.
         round_end_s = self._market.round_end_s(self._market.current_round(now_s))
-        for pairs, deadline_s in ((relays, round_end_s), ([pair for pair in ours if pair not in relays], None)):
-            self._counts["sent"] += self._outgoing.send(pairs, deadline_s)
-        for task, _ in relays:
+        self._counts["sent"] += self._outgoing.send([(task, self._outgoing.turn()) for task in relays], round_end_s)
+        for task in relays:
             self.queue.note_intent(task.key, self._outgoing.number(task.key))
+        rest = [(task, self._outgoing.turn()) for task in tasks if task.job is not Job.RELAY]
+        self._counts["sent"] += self._outgoing.send(self._possible(rest, now_s))
 
-    def _priced(self, task: Task, signer: Signer, now_s: int) -> Task | None:
-        """The task with its gas, if it would succeed in the block that is being made; orders were looked at one by one
-        before."""
-        if task.job is Job.RELAY:
-            return task
-        try:
-            quote = self._market.chain.quote(task.call, signer.address)
-        except Reverted as refusal:
-            self._note_refusal(task, refusal, now_s)
-            return None
-        gas = task.call.gas or (quote.gas or 0) * (100 + _GAS_SPARE_PERCENT) // 100 + _GAS_SPARE
-        return replace(task, call=replace(task.call, gas=gas))
+    def _claimed(self, relays: Sequence[Task]) -> list[Task]:
+        """Those batches whose orders are this keeper's now: so the database says before their transactions exist."""
+        if not relays:
+            return []
+        claimed = self.queue.claim({task.key: task.numbers for task in relays})
+        for task in relays:
+            if len(claimed[task.key]) < len(task.numbers):
+                # Another keeper took some: the rest is packed anew.
+                self.queue.release(task.key)
+        return [task for task in relays if len(claimed[task.key]) == len(task.numbers)]
+
+    def _possible(self, tasks: Sequence[tuple[Task, Signer]], now_s: int) -> list[tuple[Task, Signer]]:
+        """The tasks that would succeed, with their gas."""
+        # What others have sent shows only in the pending block, which some nodes make anew for each question: that is
+        # worth its time where there are others.
+        block = "pending" if now_s < self._company_until_s else "latest"
+        wanted: list[tuple[str, Sequence[Any]]] = []
+        for task, signer in tasks:
+            message = message_of(task.call, signer.address)
+            if task.call.gas is None:
+                wanted.append(("eth_estimateGas", (message, block)))
+            else:
+                wanted.append(("eth_call", (message | {"gas": hex(task.call.gas)}, block)))
+        found = []
+        for (task, signer), said in zip(tasks, self._market.chain.outcomes(wanted), strict=True):
+            if isinstance(said, LedgerError):
+                self._note_refusal(task, said, now_s)
+                continue
+            gas = task.call.gas or number_of(said) * (100 + _GAS_SPARE_PERCENT) // 100 + _GAS_SPARE
+            found.append((replace(task, call=replace(task.call, gas=gas)), signer))
+        return found
 
     def _note_refusal(self, task: Task, refusal: LedgerError | None, now_s: int) -> None:
         name = refusal.name if isinstance(refusal, Reverted) else ""
@@ -237,8 +247,8 @@ class Keeper:
 
     # ---- what came of it
 
-    def _wait(self) -> None:
-        until = time.monotonic() + self._limits.patience_s
+    def _wait(self, seconds: float) -> None:
+        until = time.monotonic() + seconds
         while True:
             self._end()
             if not len(self._outgoing) or time.monotonic() >= until:

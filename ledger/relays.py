@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from ledger.abi import Call, Function
 from ledger.chain import TRANSACTION_GAS_MAX
@@ -35,6 +34,7 @@ _STARVED_MAX = 5
 # Products with fewer orders than this share a transaction, and name no free slots: it costs more than slots save.
 _OWN_BATCH_MIN = 20
 
+_APPEND = (2**32 - 1).to_bytes(32)
 _ERC1271_YES = bytes.fromhex("1626ba7e")
 _IS_VALID = Function(
     "isValidSignature", ({"name": "hash", "type": "bytes32"}, {"name": "signature", "type": "bytes"}), ()
@@ -58,6 +58,36 @@ class Ends:
     placed: dict[int, int]
     skipped: dict[int, str]
     returned: tuple[int, ...]
+
+
+def place_signed(view: View, orders: Sequence[QueuedOrder], slots: Sequence[int], gas: int | None = None) -> Call:
+    """`placeSigned` of orders that are packed already: written word by word, ten times as fast as from their values."""
+    entries = [_tuple(one) for one in orders]
+    offset, offsets = 32 * len(entries), []
+    for entry in entries:
+        offsets.append(offset.to_bytes(32))
+        offset += len(entry)
+    batch = b"".join([len(entries).to_bytes(32), *offsets, *entries])
+    free = b"".join(slot.to_bytes(32) for slot in [len(slots), *slots])
+    head = (64).to_bytes(32) + (64 + len(batch)).to_bytes(32)
+    return _written(view, "placeSigned", head + batch + free, gas)
+
+
+def place_one(view: View, order: QueuedOrder) -> Call:
+    """`placeOne` of an order that is packed already, to a new slot."""
+    return _written(view, "placeOne", (64).to_bytes(32) + _APPEND + _tuple(order))
+
+
+def _tuple(order: QueuedOrder) -> bytes:
+    what, who, signature = order.words
+    size = len(signature)
+    head = what.to_bytes(32) + who.to_bytes(32) + (96).to_bytes(32) + size.to_bytes(32)
+    return head + signature + bytes(-size % 32)
+
+
+def _written(view: View, name: str, arguments: bytes, gas: int | None = None) -> Call:
+    function = view.chain.interface("Exchange").function(name, 2)
+    return Call("Exchange", view.address("Exchange"), function.selector + arguments, function, gas)
 
 
 class RelayDesk:
@@ -126,29 +156,18 @@ def _weight(queued: QueuedOrder) -> int:
 
 
 def refused(view: View, orders: Sequence[QueuedOrder]) -> dict[int, str]:
-    """The orders that the chain would pass over if it placed them now, each alone: why, by number.
+    """The orders that the chain would pass over if it placed them in its latest block, each alone: why, by number.
 
     Nothing is sent: a bad order costs more gas than a good one.
     """
     exchange = view.address("Exchange")
-    calls = [view.call("Exchange", "placeOne", one.words, 2**32 - 1) for one in orders]
+    calls = [place_one(view, one) for one in orders]
     # As much gas as Exchange gives it: what burns more is found out here.
     given = {"gas": hex(_GAS_GIVEN)}
-    wanted = [("eth_call", (message_of(call, exchange) | given, "pending")) for call in calls]
-    try:
-        view.chain.batch(wanted)
-    except (Reverted, NodeRefused):
-        found = ((one.number, _refusal(view, *one_call)) for one, one_call in zip(orders, wanted, strict=True))
-        return {number: str(why) for number, why in found if why is not None}
-    return {}
-
-
-def _refusal(view: View, method: str, params: Sequence[Any]) -> LedgerError | None:
-    try:
-        view.chain.request(method, *params)
-    except (Reverted, NodeRefused) as why:
-        return why
-    return None
+    # Of the latest block: a node that makes the pending one anew for each question takes ten times as long.
+    wanted = [("eth_call", (message_of(call, exchange) | given, "latest")) for call in calls]
+    said = view.chain.outcomes(wanted)
+    return {one.number: str(why) for one, why in zip(orders, said, strict=True) if isinstance(why, LedgerError)}
 
 
 def ends_of(view: View, orders: Sequence[QueuedOrder], receipt: Receipt) -> Ends:

@@ -14,7 +14,7 @@ from ledger.keys import Signer
 from ledger.model import Kind
 from ledger.orders import OrderTerms, SignedOrder, digest_of
 from ledger.product import Grade, Product, Tier
-from ledger.relays import BATCH_MAX, ROUNDS_AHEAD_MAX, RelayDesk, batches, ends_of, refused
+from ledger.relays import BATCH_MAX, ROUNDS_AHEAD_MAX, RelayDesk, batches, ends_of, place_one, place_signed, refused
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
 from tests.world import PROVIDER, World
@@ -84,6 +84,25 @@ def test_accept_raises_for_a_round_that_is_over_or_far_away(anvil_world: World, 
     desk.accept([bid(anvil_world, product, ahead=3)], 5)
     with pytest.raises(OrderNumberTaken):
         desk.accept([bid(anvil_world, anvil_world.product(), ahead=3)], 5)
+
+
+@given(
+    orders=st.lists(
+        st.tuples(st.integers(0, 2**160 - 1), st.integers(0, 2**248 - 1), st.binary(max_size=130)), max_size=9
+    ),
+    slots=st.lists(st.integers(0, 2**32 - 1), max_size=9),
+)
+def test_calls_are_written_as_from_their_values(
+    anvil_world: World, orders: list[tuple[int, int, bytes]], slots: list[int]
+) -> None:
+    market = anvil_world.market
+    queued = [
+        QueuedOrder(1, NewOrder(b"", "", 7, 0, 0, 1, *words), 0, Stage.QUEUED, 0, None, None, None, None)
+        for words in orders
+    ]
+    assert place_signed(market, queued, slots, 7) == market.call("Exchange", "placeSigned", orders, slots, gas=7)
+    for one in queued:
+        assert place_one(market, one) == market.call("Exchange", "placeOne", one.words, 2**32 - 1)
 
 
 def test_refused_names_the_orders_that_would_be_passed_over(anvil_world: World, desk: RelayDesk) -> None:
