@@ -7,7 +7,7 @@ Every round is drawn by its number, so the stream needs no memory: ended and sta
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext, suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -42,22 +42,18 @@ TERMS = MarketTerms(
 """Short periods, so that a visitor sees the whole life of a unit within an hour or two."""
 
 FUNDS_MICRO = 1_000_000 * MICRO_PER_USD
-OFFERS, BIDS, REDEEMS = 4, 7, 3
-"""How many of each there are in a round at most."""
+DAYS = 3
+"""So many whole days ahead are traded."""
+OFFERS, WANTED, BIDS, REDEEMS = 4, 5, 3, 3
+"""At most, in a round: offers of a product, products that somebody bids for, bids of each, holders that redeem."""
 
-# Each offer brings this part of what the site can issue: an upcoming day is sold over many rounds.
-_PARTS = 400
+# An offer brings this part of what its site has: enough for who buys whole machines, while the next round brings more.
+_PART = 3
+_ROTATED = 2
+_RELAYED_TOGETHER = 12
 _ATTESTED_DAYS = 365
 # Every so manieth lease comes short, fails, or is disputed.
 _SHORT, _SILENT, _DISPUTED = 7, 11, 13
-
-
-@dataclass(frozen=True, slots=True)
-class Round:
-    """What is to be placed in a round: offers to send, bids that their owners signed."""
-
-    offers: list[tuple[Action[int], Signer]]
-    bids: list[SignedOrder]
 
 
 def open_market(chain: Chain, sender: Sender, plan: Plan, terms: MarketTerms = TERMS) -> Deployment:
@@ -134,21 +130,19 @@ class Live:
 
     # ---- each round
 
-    def round(self, round_: int) -> Round:
-        """The orders of a round, drawn by its number."""
+    def round(self, round_: int) -> list[SignedOrder]:
+        """The orders of a round, drawn by its number and signed by their owners: offers first."""
         random = Random(f"{self.seed} {round_}")
         self._turn_the_page()
         products = self._products(round_)
-        if not products:
-            return Round([], [])
-        chosen = [products[round_ % len(products)], random.choice(products)]
-        offers = [offer for product in dict.fromkeys(chosen) for offer in self._offers(product, random)]
-        bids = [bid for product in dict.fromkeys(chosen) for bid in self._bids(product, round_, random)]
-        return Round(offers, _numbered(bids, self.market, self._by_address))
-
-    def place_offers(self, orders: Round) -> int:
-        """Sends the offers that the market takes now; gives how many it took."""
-        return len(self._send(orders.offers))
+        always = [product for product in products if self._is_always_on(product)]
+        others = [product for product in products if product not in always]
+        shown = always + random.sample(others, min(_ROTATED, len(others)))
+        busy: set[int] = set()
+        terms = [offer for product in shown for offer in self._offers(product, round_, random, busy)]
+        for product in random.sample(shown, min(WANTED, len(shown))):
+            terms += self._bids(product, round_, random)
+        return _numbered(terms, self.market, self._by_address)
 
     def _turn_the_page(self) -> None:
         hour = self.market.chain.time_s() // SECONDS_PER_HOUR
@@ -156,16 +150,29 @@ class Live:
             self.plan = live_plan(hour + 1)
 
     def _products(self, round_: int) -> list[Product]:
-        """What trades now: the plan's days and hours, and of each hub the hours that come next."""
+        """What trades now: days ahead, single hours of the next, and of each hub the hours that come next."""
         hour = self.market.chain.time_s() // SECONDS_PER_HOUR
+        whole = [product for product in self.plan.products if product.hours == HOURS_PER_DAY]
+        days = [
+            replace(product, start_hour=product.start_hour + day * HOURS_PER_DAY)
+            for product in whole
+            for day in range(DAYS)
+        ]
         soon = [
             replace(product, start_hour=hour + ahead, hours=1)
-            for product in self.plan.products
-            if product.hours == HOURS_PER_DAY and product.tier is Tier.HUB
+            for product in whole
+            if product.tier is Tier.HUB
             for ahead in (1, 2)
         ]
-        closing_s = (round_ + 1) * self.market.deployment.terms.round_s + self.market.deployment.terms.lead_s
-        return sorted({one for one in (*self.plan.products, *soon) if one.start_s > closing_s})
+        terms = self.market.deployment.terms
+        closing_s = (round_ + 1) * terms.round_s + terms.lead_s
+        return sorted({one for one in (*self.plan.products, *days, *soon) if one.start_s > closing_s})
+
+    def _is_always_on(self, product: Product) -> bool:
+        """The next day anywhere, and in each hub: there somebody always sells."""
+        return (product.start_hour, product.hours) == (self.plan.start_hour, HOURS_PER_DAY) and (
+            product.tier in (Tier.WIDE, Tier.HUB)
+        )
 
     def _sites_for(self, product: Product) -> list[tuple[int, PlannedSite]]:
         area = {Tier.METRO: "metro", Tier.HUB: "hub"}.get(product.tier)
@@ -175,31 +182,31 @@ class Live:
             if site.class_id == product.class_id and (area is None or getattr(site, area) == product.area)
         ]
 
-    def _offers(self, product: Product, random: Random) -> list[tuple[Action[int], Signer]]:
-        serving = self._sites_for(product)
+    def _offers(self, product: Product, round_: int, random: Random, busy: set[int]) -> list[OrderTerms]:
+        """Of sites that offer nothing else in this round (`busy`), which are added to those that do."""
+        free = [(number, site) for number, site in self._sites_for(product) if number not in busy]
         offers = []
-        for number, site in random.sample(serving, min(OFFERS, len(serving))):
+        for number, site in random.sample(free, min(OFFERS, len(free))):
+            busy.add(number)
             terms = CLASSES[site.class_id]
-            units = max(terms.min_order_units, site.units // _PARTS)
+            units = max(terms.min_order_units, site.units // _PART)
             # Who has much to sell goes below the list price, who has little above it.
             asked_micro = max(1, site.price_micro * random.randint(80, 115) // 100)
             tick = tick_at_or_above(asked_micro, terms.tick_size_micro)
-            offers.append((self.market.offer(number, product, units, tick=tick), self.people[site.provider]))
+            owner = self.people[site.provider].address
+            offers.append(OrderTerms(owner, Kind.OFFER, product, tick, units, round_, site=number))
         return offers
 
-    def _bids(self, product: Product, round_: int, random: Random) -> list[tuple[str, OrderTerms]]:
+    def _bids(self, product: Product, round_: int, random: Random) -> list[OrderTerms]:
         like = [
             bid
             for bid in self.plan.bids
             if (bid.product.class_id, bid.product.tier) == (product.class_id, product.tier)
         ]
-        epochs: dict[str, int] = {}
-        bids = []
-        for bid in random.sample(like, min(BIDS, len(like))):
-            owner = self.people[bid.buyer].address
-            epoch = epochs.setdefault(bid.buyer, self.market.account(owner).epoch)
-            bids.append((bid.buyer, OrderTerms(owner, Kind.BID, product, bid.tick, bid.units, round_, epoch=epoch)))
-        return bids
+        return [
+            OrderTerms(self.people[bid.buyer].address, Kind.BID, product, bid.tick, bid.units, round_)
+            for bid in random.sample(like, min(BIDS, len(like)))
+        ]
 
     def prelude(self, rounds: int) -> None:
         """So many rounds played at once, on a local chain whose clock lies behind: there is something to look at."""
@@ -212,18 +219,17 @@ class Live:
             if market.current_round() < round_:
                 clock.go_to(market.round_end_s(round_ - 1))
             orders = self.round(round_)
-            self.place_offers(orders)
-            self._relay(orders.bids)
-            products = {bid.terms.product for bid in orders.bids}
+            self._relay(orders)
+            products = {order.terms.product for order in orders}
             clock.go_to(market.round_end_s(round_))
             keeper = self.people["keeper"]
             self._send((market.clear(product, round_), keeper) for product in products)
             self._send((step, keeper) for product in products for step in market.settlements(product, round_))
         self._hurries = False
 
-    def _relay(self, bids: Sequence[SignedOrder]) -> None:
-        if bids:
-            self._send([(self.market.place_signed(bids), self.people["keeper"])])
+    def _relay(self, orders: Sequence[SignedOrder]) -> None:
+        parts = [orders[start : start + _RELAYED_TOGETHER] for start in range(0, len(orders), _RELAYED_TOGETHER)]
+        self._send((self.market.place_signed(part), self.people["keeper"]) for part in parts)
 
     # ---- delivery
 
@@ -295,12 +301,14 @@ class Live:
         return done
 
 
-def _numbered(bids: Sequence[tuple[str, OrderTerms]], market: Market, people: dict[str, Signer]) -> list[SignedOrder]:
-    """Signs each owner's bids, numbered from 0."""
+def _numbered(orders: Sequence[OrderTerms], market: Market, people: dict[str, Signer]) -> list[SignedOrder]:
+    """Signs each owner's orders, numbered from 0, good until the owner revokes."""
     index: defaultdict[str, int] = defaultdict(int)
+    epochs = {owner: market.account(owner).epoch for owner in {terms.owner for terms in orders}}
     signed = []
-    for _, terms in bids:
-        signed.append(market.signed(replace(terms, index=index[terms.owner]), people[terms.owner]))
+    for terms in orders:
+        numbered = replace(terms, index=index[terms.owner], epoch=epochs[terms.owner])
+        signed.append(market.signed(numbered, people[terms.owner]))
         index[terms.owner] += 1
     return signed
 

@@ -24,7 +24,7 @@ _REDEEM_EVERY, _DELIVER_EVERY, _REFILL_EVERY = 3, 4, 90
 
 
 class Stream:
-    """Round after round: offers are sent, bids are signed and queued for the keeper, leases are looked after."""
+    """Round after round: orders are signed and queued for the keeper, leases are looked after."""
 
     def __init__(self, live: Live, desk: RelayDesk) -> None:
         self._live = live
@@ -38,10 +38,7 @@ class Stream:
         if round_ <= self._last:
             return False
         self._last = round_
-        orders = live.round(round_)
-        live.place_offers(orders)
-        if live.market.current_round() == round_:
-            self._desk.accept(orders.bids, int(time.time() * 1000))
+        self._desk.accept(live.round(round_), int(time.time() * 1000))
         if round_ % _REDEEM_EVERY == 0:
             live.redeem(round_)
         if round_ % _DELIVER_EVERY == 0:
