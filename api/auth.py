@@ -2,9 +2,8 @@
 
 import hmac
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, cast
+from typing import Annotated, cast
 
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
@@ -12,8 +11,6 @@ from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from api.errors import NotAllowed, NotAuthenticated
 from api.services import Services
 from ledger import ApiKey
-
-Scope = Literal["buyer", "provider", "read"]
 
 _bearer = HTTPBearer(auto_error=False, description="An API key (cl_…), a session of a wallet (cs_…), or the admin's.")
 
@@ -67,28 +64,6 @@ def caller_of(work: Work, sent: Credentials) -> Caller:
 
 
 Who = Annotated[Caller, Depends(caller_of)]
-
-
-def managed(scope: Scope) -> Callable[[Caller], ApiKey]:
-    """A dependency: the caller's key, which must have this scope."""
-
-    def key_of(caller: Who) -> ApiKey:
-        if caller.key is None:
-            raise NotAuthenticated(
-                "Only a managed account can have the API sign.",
-                "Send an API key (POST /keys), or build the transaction for your wallet with …/build.",
-            )
-        return require(caller.key, scope)
-
-    return key_of
-
-
-def require(key: ApiKey, scope: Scope) -> ApiKey:
-    """The key itself. Raises NotAllowed where it lacks the scope."""
-    if scope not in key.scopes:
-        has = ", ".join(sorted(key.scopes)) or "none"
-        raise NotAllowed(f"This needs a key with scope {scope}; this one has {has}.", "Use a key that has it.")
-    return key
 
 
 def admin_of(work: Work, caller: Who) -> Caller:

@@ -34,7 +34,7 @@ class Stage:
 
     def get(self, path: str, **query: Any) -> Any:
         """What a read answers, which must succeed."""
-        response = self.client.get(path, params=query)
+        response = self.client.get(path, params=query or None)
         assert response.status_code == 200, response.text
         return response.json()
 

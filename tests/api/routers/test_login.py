@@ -1,0 +1,58 @@
+"""A wallet signs in once with each nonce."""
+
+from eth_utils.crypto import keccak
+
+from ledger import Signer
+from tests.api.stage import Stage
+from tests.world import BUYER, SELLER
+
+
+def personal_sign(text: str, signer: Signer) -> str:
+    message = text.encode()
+    framed = b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message
+    return "0x" + signer.sign_digest(keccak(framed)).hex()
+
+
+def begin(stage: Stage, signer: Signer = BUYER) -> dict[str, str]:
+    message = stage.get("/login/nonce", address=signer.address)["message"]
+    return {"message": message, "signature": personal_sign(message, signer)}
+
+
+def test_a_wallet_signs_in_and_is_known(stage: Stage) -> None:
+    session = stage.post("/login", begin(stage)).json()
+    assert session["address"] == BUYER.address
+    who = stage.client.get("/login", headers={"Authorization": f"Bearer {session['token']}"}).json()
+    assert who == {"address": BUYER.address, "key_id": None, "scopes": [], "admin": False}
+    preview = stage.post("/accounts/withdraw/preview", {"amount": "1", "to": BUYER.address}, key=session["token"])
+    assert preview.json()["body"]["owner"] == BUYER.address
+
+
+def test_a_login_cannot_be_replayed(stage: Stage) -> None:
+    said = begin(stage)
+    assert stage.post("/login", said).status_code == 200
+    assert stage.post("/login", said).status_code == 401
+
+
+def test_a_wrong_signature_uses_the_nonce_up(stage: Stage) -> None:
+    said = begin(stage)
+    wrong = said | {"signature": personal_sign(said["message"], SELLER)}
+    assert stage.post("/login", wrong).status_code == 401
+    assert stage.post("/login", said).status_code == 401
+
+
+def test_a_login_for_another_place_is_refused(stage: Stage) -> None:
+    said = begin(stage)
+    host = f"{stage.client.base_url.host}:{stage.client.base_url.port}"
+    text = said["message"].replace(host, "evil.example")
+    assert stage.post("/login", {"message": text, "signature": personal_sign(text, BUYER)}).status_code == 401
+
+
+def test_a_session_that_never_was_is_told(stage: Stage) -> None:
+    response = stage.client.get("/login", headers={"Authorization": "Bearer cs_nothing"})
+    assert (response.status_code, response.headers["www-authenticate"]) == (401, "Bearer")
+
+
+def test_a_session_signs_nothing_here(stage: Stage) -> None:
+    token = stage.post("/login", begin(stage)).json()["token"]
+    response = stage.post("/accounts/deposit", {"amount": "1"}, key=token, Idempotency_Key="session")
+    assert response.status_code == 401
