@@ -24,9 +24,7 @@ from ledger.datasets import (
 )
 from ledger.delivery import Delivery, Reason, Resolution
 from ledger.deployment import Roles, deploy, govern, seed_standard
-from ledger.drafts import Sent
 from ledger.eip712 import Domain
-from ledger.envelope import UnsignedTransaction, read_signed
 from ledger.errors import (
     CONTRACT_ERRORS,
     BadData,
@@ -51,9 +49,9 @@ from ledger.errors import (
     UnreadableText,
     WrongChain,
 )
-from ledger.fees import FeePolicy
-from ledger.index import Index
-from ledger.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
+from ledger.history.index import Index
+from ledger.keeping.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
+from ledger.keeping.relays import RelayDesk
 from ledger.keys import (
     Signer,
     create_keystore,
@@ -107,9 +105,11 @@ from ledger.prices import (
     unit_price_up,
 )
 from ledger.product import ComputeClass, Grade, Product, Tier, class_id_of, class_name, grade_of, tier_of
-from ledger.relays import RelayDesk
 from ledger.rpc import Block, Receipt
-from ledger.sender import IntentStatus, Sender
+from ledger.sending.drafts import Sent
+from ledger.sending.envelope import UnsignedTransaction, read_signed
+from ledger.sending.fees import FeePolicy
+from ledger.sending.sender import IntentStatus, Sender
 from ledger.settings import Secret, Settings, explain_settings, read_settings
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.store import board, past, queries

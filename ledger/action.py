@@ -6,12 +6,12 @@ from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from ledger.abi import Call
-from ledger.drafts import Sent
-from ledger.envelope import UnsignedTransaction
 from ledger.errors import LedgerError, Reverted
 from ledger.keys import Signer
 from ledger.rpc import Receipt
-from ledger.sender import Sender
+from ledger.sending.drafts import Sent
+from ledger.sending.envelope import UnsignedTransaction
+from ledger.sending.sender import Sender
 
 T = TypeVar("T")
 

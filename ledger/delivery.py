@@ -12,7 +12,7 @@ from ledger.artifacts import Deployment
 from ledger.chain import Chain
 from ledger.product import Product
 from ledger.rpc import Receipt
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.units import format_milli_units, format_units, share_up
 from ledger.view import View
 

@@ -13,7 +13,7 @@ from ledger.chain import Contracts, created_address
 from ledger.errors import NodeRefused
 from ledger.keys import Signer
 from ledger.model import Area, ClassTerms, Rating
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.standard import CLASSES, Standard, load_standard
 
 STANDARDS, AUDITOR, ARBITER, GUARDIAN = 1, 2, 3, 4

@@ -19,7 +19,7 @@ from ledger.permits import Permit, sign_permit
 from ledger.prices import cost_micro
 from ledger.product import Grade, Product, Tier
 from ledger.rpc import Receipt
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.units import SECONDS_PER_HOUR, format_units, format_usd, share_up
 from ledger.view import View, device_hash
 

@@ -249,6 +249,12 @@ def format_hour(hour: int) -> str:
     return f"{start_of_hour(hour):%Y-%m-%d %H:%M} UTC"
 
 
+def format_time(time_s: int) -> str:
+    """Seconds since the epoch as `2026-01-21 14:05:30 UTC`."""
+    minute, second = divmod(time_s % SECONDS_PER_HOUR, 60)
+    return format_hour(time_s // SECONDS_PER_HOUR).replace(":00 UTC", f":{minute:02d}:{second:02d} UTC")
+
+
 # ---- shared by the parsers
 
 

@@ -23,18 +23,23 @@ LAYERS = {
             "remedies",
             "errors",
             "units codec",
-            "product prices settings model datasets abi eip712 transactions fees groups",
-            "standard auction artifacts tasks keys areas reverts node services clock rpc transport journal pipe audit.books audit.decode audit.tries",
+            "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
+            "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
+            "localchain.journal localchain.pipe audit.books audit.decode audit.tries",
             "store.engine store.records endpoints",
-            "store.intents envelope",
-            "chain entries logs store.accounts store.bulk store.outbox store.tables store.relay demo.scenario",
-            "wire",
-            "drafts",
-            "tracker",
-            "duties store.history store.audit_rows store.queries sender orders permits view keptnode audit.receipts",
-            "scribe store.board store.past action outgoing relays rows audit.acts audit.duties audit.proofs",
-            "localchain market delivery deployment backlog index audit.headers audit.replay cli.console",
-            "keeper audit.checks audit.export audit.stored cli.session demo.stage",
+            "store.intents sending.envelope",
+            "chain history.entries history.logs store.accounts store.bulk store.outbox store.tables store.relay "
+            "demo.scenario",
+            "sending.wire",
+            "sending.drafts",
+            "sending.tracker",
+            "history.duties store.history store.audit_rows store.queries sending.sender orders permits view "
+            "localchain.keptnode audit.receipts",
+            "localchain.scribe store.board store.past action keeping.outgoing keeping.relays history.rows "
+            "audit.acts audit.duties audit.proofs",
+            "localchain.door market delivery deployment keeping.backlog history.index audit.headers "
+            "audit.replay cli.console",
+            "keeping.keeper audit.checks audit.export audit.stored cli.session demo.stage",
             "audit.run cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox cli.services demo.trading",
             "cli.audit demo.day demo.live",
             "cli.main",
@@ -48,7 +53,7 @@ LAYERS = {
 
 # STYLE 11: a library that only these modules know; everyone else speaks to them.
 CONFINED = {
-    "web3": {"ledger/chain.py", "ledger/sender.py"},
+    "web3": {"ledger/chain.py", "ledger/sending/sender.py"},
     "eth_account": {"ledger/keys.py", "ledger/orders.py"},
     "sqlalchemy": {"ledger/store/"},
     "fastapi": {"api/"},

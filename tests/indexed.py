@@ -5,7 +5,7 @@ from typing import Any
 
 from sqlalchemy import select
 
-from ledger.index import Index
+from ledger.history.index import Index
 from ledger.store import tables as t
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from tests.day import tiny_day

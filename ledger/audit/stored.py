@@ -16,8 +16,8 @@ from ledger.audit.books import Finding
 from ledger.audit.headers import ProvenBlock
 from ledger.audit.replay import Replay
 from ledger.errors import InputError, LedgerError
-from ledger.logs import Decoder, Said
-from ledger.rows import Fold
+from ledger.history.logs import Decoder, Said
+from ledger.history.rows import Fold
 from ledger.store import audit_rows as stored_rows
 from ledger.store.audit_rows import Texts
 from ledger.store.engine import Store

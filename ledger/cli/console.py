@@ -14,7 +14,7 @@ from rich.text import Text
 
 from ledger.action import Action, Costs, Outcome, Preview
 from ledger.errors import InputError, LedgerError, Reverted
-from ledger.fees import WEI_PER_GWEI
+from ledger.sending.fees import WEI_PER_GWEI
 from ledger.units import format_usd
 
 # What numbers a thing is no amount: it has no thousands.

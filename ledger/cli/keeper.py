@@ -16,19 +16,19 @@ from rich.status import Status
 
 from ledger.artifacts import load_deployment
 from ledger.cli.session import FILE, Reading, Session, in_session
-from ledger.cli.verbs import format_time
 from ledger.errors import InputError, UnreadableText
-from ledger.fees import WEI_PER_GWEI, FeePolicy
-from ledger.index import Index
-from ledger.keeper import Keeper, KeeperHealth, KeeperWork
+from ledger.history.index import Index
+from ledger.keeping.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
+from ledger.keeping.relays import RelayDesk
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.orders import SignedOrder, signed_order
 from ledger.product import Product
-from ledger.relays import RelayDesk
-from ledger.sender import Sender
+from ledger.sending.fees import WEI_PER_GWEI, FeePolicy
+from ledger.sending.sender import Sender
 from ledger.store.engine import Store, open_store
 from ledger.store.relay import QueuedOrder, RelayQueue
+from ledger.units import format_time
 
 # One pass is over after so many ticks, whatever is left.
 _TICKS_AT_ONCE = 10_000
@@ -49,7 +49,9 @@ def keeper(session: Session, once: bool, keys: int, read_only_index: bool) -> No
             market.check()
             sender.resume(*signers)
             index = None if read_only_index else Index(market, store)
-            kept = Keeper(market, store, index, signers)
+            # One pass does all that can be done now.
+            limits = KeeperLimits(stagger_s=0) if once else KeeperLimits()
+            kept = Keeper(market, store, index, signers, limits)
             _show(session, kept, _once(kept, stop) if once else kept.run(stop))
         finally:
             sender.close()

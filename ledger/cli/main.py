@@ -19,7 +19,7 @@ from ledger.cli.keeper import keeper, queue
 from ledger.cli.node import node
 from ledger.cli.outbox import outbox
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
-from ledger.cli.verbs import COMMANDS, format_time
+from ledger.cli.verbs import COMMANDS
 from ledger.deployment import Roles, deploy, seed_standard
 from ledger.errors import InputError, LedgerError
 from ledger.keys import create_keystore
@@ -28,7 +28,7 @@ from ledger.model import Kind, Order
 from ledger.prices import format_reference_price, price_micro
 from ledger.product import Grade, Product, class_name
 from ledger.settings import Secret, Settings, explain_settings, read_settings, variable_of
-from ledger.units import SECONDS_PER_HOUR, format_milli_units, format_units, format_usd
+from ledger.units import SECONDS_PER_HOUR, format_milli_units, format_time, format_units, format_usd
 
 
 class Door(click.Group):

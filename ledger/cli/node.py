@@ -9,10 +9,10 @@ import uvloop
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ledger.journal import open_journal
-from ledger.keptnode import ChainTerms
-from ledger.localchain import DEFAULTS, LocalChain, Running, chain_terms, serve
-from ledger.scribe import Pace
+from ledger.localchain.door import DEFAULTS, LocalChain, Running, chain_terms, serve
+from ledger.localchain.journal import open_journal
+from ledger.localchain.keptnode import ChainTerms
+from ledger.localchain.scribe import Pace
 
 
 @click.command()

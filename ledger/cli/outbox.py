@@ -7,8 +7,8 @@ import click
 
 from ledger.cli.session import Reading, Session, in_session
 from ledger.errors import Unavailable
-from ledger.fees import WEI_PER_GWEI
-from ledger.sender import IntentStatus, Sender
+from ledger.sending.fees import WEI_PER_GWEI
+from ledger.sending.sender import IntentStatus, Sender
 from ledger.store.intents import UNFINISHED
 
 

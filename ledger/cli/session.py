@@ -17,11 +17,11 @@ from ledger.chain import Chain, connect
 from ledger.cli.console import REFUSED, Console
 from ledger.delivery import Delivery
 from ledger.errors import InputError, UnreadableText
-from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
-from ledger.sender import Sender
+from ledger.sending.fees import WEI_PER_GWEI, FeePolicy
+from ledger.sending.sender import Sender
 from ledger.settings import Secret, Settings
 from ledger.standard import Standard, load_standard
 from ledger.store.engine import Store, open_store

@@ -29,7 +29,7 @@ from ledger.market import Placement
 from ledger.model import Kind
 from ledger.orders import OrderTerms, SignedOrder, signed_order
 from ledger.product import Grade, Product, Tier
-from ledger.units import HOURS_PER_DAY, SECONDS_PER_HOUR, format_hour, format_usd
+from ledger.units import HOURS_PER_DAY, SECONDS_PER_HOUR, format_time, format_usd
 
 
 def _order_facts(session: Session, product: Product, units: int) -> Callable[[int], Mapping[str, Any]]:
@@ -39,12 +39,6 @@ def _order_facts(session: Session, product: Product, units: int) -> Callable[[in
         "slot": index,
         "round ends": format_time(session.market.round_end_s(session.market.current_round())),
     }
-
-
-def format_time(time_s: int) -> str:
-    """Seconds since the epoch as `2026-01-21 14:05:30 UTC`."""
-    minute, second = divmod(time_s % SECONDS_PER_HOUR, 60)
-    return format_hour(time_s // SECONDS_PER_HOUR).replace(":00 UTC", f":{minute:02d}:{second:02d} UTC")
 
 
 # ---- money

@@ -27,7 +27,7 @@ from ledger.model import Kind, Lease, LeaseState
 from ledger.orders import OrderTerms, SignedOrder
 from ledger.prices import tick_at_or_above
 from ledger.product import Grade, Product, Tier
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.standard import CLASSES
 from ledger.units import HOURS_PER_DAY, MICRO_PER_USD, MILLI_PER_UNIT, SECONDS_PER_HOUR
 

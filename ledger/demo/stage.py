@@ -18,7 +18,7 @@ from ledger.market import Market
 from ledger.model import Clearing, Order
 from ledger.node import DEVELOPMENT_MNEMONIC
 from ledger.product import Grade, Product
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.settings import Secret
 from ledger.units import MICRO_PER_USD, SECONDS_PER_HOUR
 

@@ -12,9 +12,9 @@ from ledger.artifacts import load_deployment
 from ledger.chain import connect
 from ledger.demo.live import Live
 from ledger.errors import LedgerError, Unavailable
+from ledger.keeping.relays import RelayDesk
 from ledger.market import Market
-from ledger.relays import RelayDesk
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.settings import read_settings
 from ledger.store.engine import open_store
 from ledger.store.relay import RelayQueue

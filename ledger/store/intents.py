@@ -25,8 +25,8 @@ from sqlalchemy import (
     update,
 )
 
-from ledger.fees import Fees
 from ledger.keys import SignedTransaction
+from ledger.sending.fees import Fees
 from ledger.store.engine import Amount, metadata
 
 NEW = -1

@@ -1,7 +1,7 @@
 """What happened, event by event, and what it did to one account's money and units.
 
 A statement's lines are made from the rows of the history: money that orders move is in no event of its own (see
-ledger/rows.py), so an order's escrow is a line at its placing and what came back of it one at its settling.
+ledger/history/rows.py), so an order's escrow is a line at its placing and what came back of it one at its settling.
 """
 
 from collections import defaultdict

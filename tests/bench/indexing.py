@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ledger import Market
-from ledger.index import Index
+from ledger.history.index import Index
 from ledger.keys import Signer, signer_from_mnemonic
 from ledger.model import Kind
 from ledger.node import DEVELOPMENT_MNEMONIC

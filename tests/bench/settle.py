@@ -20,20 +20,20 @@ from ledger.artifacts import MarketTerms, load_deployment
 from ledger.chain import Chain, connect
 from ledger.deployment import deploy, seed_standard
 from ledger.errors import Reverted
-from ledger.index import Index
-from ledger.keeper import Keeper, KeeperLimits
+from ledger.history.index import Index
+from ledger.keeping.keeper import Keeper, KeeperLimits
+from ledger.keeping.relays import RelayDesk
+from ledger.keeping.tasks import Job
 from ledger.keys import Signer, signer_from_mnemonic
 from ledger.market import Market
 from ledger.model import Kind
 from ledger.node import DEVELOPMENT_MNEMONIC, local_node
 from ledger.orders import OrderTerms, signed_order
 from ledger.product import Grade, Product, Tier
-from ledger.relays import RelayDesk
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.settings import Secret
 from ledger.store.engine import Store, open_store
 from ledger.store.relay import RelayQueue
-from ledger.tasks import Job
 from ledger.units import MICRO_PER_USD, SECONDS_PER_HOUR
 from tests.bench.figures import Figure
 from tests.world import H100, START_S, VIRGINIA
@@ -150,7 +150,7 @@ def _played(market: Market, url: str, folder: Path, files: Sequence[Path], first
         store,
         Index(ours, store),
         [_account(_FIRST_KEEPER + place) for place in range(KEYS)],
-        KeeperLimits(patience_s=1.5),
+        KeeperLimits(patience_s=1.5, stagger_s=0),
     )
     command = [sys.executable, "-m", "tests.bench.settle", url, str(folder), str(first)]
     feeder = subprocess.Popen(command, env=dict(os.environ))

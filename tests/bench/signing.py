@@ -10,9 +10,9 @@ from web3.types import TxParams
 
 from ledger.abi import Interface
 from ledger.artifacts import load_artifacts
-from ledger.envelope import UnsignedTransaction
 from ledger.keys import signer_from_mnemonic
 from ledger.node import DEVELOPMENT_MNEMONIC
+from ledger.sending.envelope import UnsignedTransaction
 from ledger.settings import Secret
 from tests.bench.figures import Figure
 

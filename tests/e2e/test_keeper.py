@@ -35,7 +35,7 @@ from ledger import (
     seed_standard,
     signer_from_mnemonic,
 )
-from ledger.relays import RelayDesk
+from ledger.keeping.relays import RelayDesk
 from ledger.store.engine import open_store
 from ledger.store.relay import RelayQueue, Stage
 from tests.world import FUNDS_MICRO, START_S, World

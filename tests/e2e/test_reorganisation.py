@@ -9,7 +9,7 @@ import pytest
 
 from ledger import Delivery, Market, Sender
 from ledger.errors import HistoryBroken
-from ledger.index import Index, Reorg
+from ledger.history.index import Index, Reorg
 from ledger.product import Product
 from ledger.settings import Secret
 from ledger.store import queries

@@ -14,16 +14,16 @@ import pytest
 
 from ledger.abi import Call
 from ledger.chain import Chain, connect
-from ledger.drafts import Sent
 from ledger.errors import LedgerError, Unreachable
-from ledger.fees import WEI_PER_GWEI, FeePolicy
 from ledger.node import LocalNode, local_node
-from ledger.sender import Sender
+from ledger.sending.drafts import Sent
+from ledger.sending.fees import WEI_PER_GWEI, FeePolicy
+from ledger.sending.sender import Sender
+from ledger.sending.tracker import Clock
+from ledger.sending.wire import Wire
 from ledger.settings import Secret
 from ledger.store.engine import open_store
 from ledger.store.intents import State
-from ledger.tracker import Clock
-from ledger.wire import Wire
 from tests.world import ADMIN, BUYER
 
 # It keeps what it is told for nobody: an address without code takes any data.

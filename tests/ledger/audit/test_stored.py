@@ -11,7 +11,7 @@ from ledger.audit.books import Finding
 from ledger.audit.run import run_audit
 from ledger.audit.stored import Stored
 from ledger.errors import InputError
-from ledger.index import Index
+from ledger.history.index import Index
 from ledger.settings import Secret
 from ledger.store.audit_rows import BLOCKS, EVENTS, STATES
 from ledger.store.engine import open_store

@@ -13,7 +13,7 @@ from ledger.market import Market
 from ledger.model import Kind, LeaseState
 from ledger.node import local_node
 from ledger.product import Product, Tier
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.units import SECONDS_PER_HOUR
 
 # Half an hour before an hour's end: what begins next is near, and still trades.

@@ -3,11 +3,11 @@
 from ledger.chain import connect
 from ledger.demo.live import Live, live_plan, open_market
 from ledger.demo.stream import Stream
+from ledger.keeping.relays import RelayDesk
 from ledger.market import Market
 from ledger.model import Kind
 from ledger.node import local_node
-from ledger.relays import RelayDesk
-from ledger.sender import Sender
+from ledger.sending.sender import Sender
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.relay import RelayQueue
 from ledger.units import SECONDS_PER_HOUR

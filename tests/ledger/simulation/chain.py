@@ -13,10 +13,10 @@ from typing import Any
 
 from ledger.abi import Call
 from ledger.errors import LedgerError, NodeRefused, Reverted, refusal
-from ledger.fees import Fees, tenth_more
 from ledger.keys import SignedTransaction
 from ledger.rpc import Block, Receipt
-from ledger.wire import Account, Look, Terms, Tried, Wire
+from ledger.sending.fees import Fees, tenth_more
+from ledger.sending.wire import Account, Look, Terms, Tried, Wire
 
 FINAL_DEPTH, SAFE_DEPTH = 12, 6
 REORG_MAX, LAG_MAX = 3, 4

@@ -13,13 +13,13 @@ from sqlalchemy.pool import StaticPool
 from ledger.abi import Call
 from ledger.chain import Chain
 from ledger.errors import Unavailable, Unreachable
-from ledger.fees import FeePolicy
 from ledger.keys import Signer
-from ledger.sender import Sender
+from ledger.sending.fees import FeePolicy
+from ledger.sending.sender import Sender
+from ledger.sending.tracker import Clock
 from ledger.store.engine import Store
 from ledger.store.intents import ATTEMPTS, INTENTS, KEYS, SPENDING, State
 from ledger.store.outbox import LEASE_S
-from ledger.tracker import Clock
 from tests.ledger.simulation.chain import REORG_MAX, FakeSigner, FakeWire
 
 CONTRACT = "0x" + "cc" * 20

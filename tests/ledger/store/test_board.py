@@ -46,7 +46,11 @@ def add_clearing(store: Store, product: Product, round_: int, units: int, time_s
     add(
         store,
         t.CLEARINGS,
-        product=product.id, round=round_, units=units, price_micro=price, time_s=time_s,
+        product=product.id,
+        round=round_,
+        units=units,
+        price_micro=price,
+        time_s=time_s,
         block=round_,
         log_index=0,
     )

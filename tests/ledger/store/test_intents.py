@@ -2,8 +2,8 @@
 
 from dataclasses import replace
 
-from ledger.fees import Fees
 from ledger.keys import SignedTransaction
+from ledger.sending.fees import Fees
 from ledger.store.intents import IN_A_BLOCK, NEW, UNFINISHED, Attempt, Draft, State, attempt_row, new_intent
 
 

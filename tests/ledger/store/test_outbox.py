@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from ledger.errors import KeyBusy, KeyReused, LedgerError, NodeRefused, StoreUnavailable
-from ledger.fees import Fees
 from ledger.keys import SignedTransaction
+from ledger.sending.fees import Fees
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.intents import Attempt, Draft, Intent, State

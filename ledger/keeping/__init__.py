@@ -1,0 +1,1 @@
+"""The keeper: what anyone may do, done so that nobody has to."""

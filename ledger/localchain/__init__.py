@@ -1,0 +1,1 @@
+"""A local chain that survives whatever is killed: anvil behind a journal."""

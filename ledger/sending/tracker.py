@@ -1,0 +1,329 @@
+"""Follows what was sent until it is final: finds it in blocks, puts it back after a reorganisation, offers it again,
+pays more where that is due, and takes its place where it was cancelled.
+
+A pass looks at everything unfinished at once. Nothing is concluded from an absence but after every attempt was looked
+up without an error, and the nonce was used in a final block, twice in a row.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from threading import Lock
+
+from ledger.abi import Call
+from ledger.errors import LedgerError, NodeRefused
+from ledger.keys import Signer
+from ledger.rpc import Receipt
+from ledger.sending.drafts import with_spare
+from ledger.sending.envelope import sign
+from ledger.sending.fees import FeePolicy, Fees
+from ledger.sending.wire import Look, Wire
+from ledger.store.intents import IN_A_BLOCK, UNFINISHED, Attempt, Intent, State
+from ledger.store.outbox import Budget, Outbox
+
+REPUBLISH_S = 12
+SECONDS_PER_DAY = 86_400
+_CANCEL_GAS = 21_000
+_CANCEL_GAS_DELEGATED = 100_000
+# A transaction that waits while this many blocks are made was passed over.
+_BLOCKS_PASSED = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """Time as the sender knows it: timers run on one that never goes back, leases on the time of day."""
+
+    monotonic: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
+    sleep: Callable[[float], None] = time.sleep
+
+
+@dataclass(slots=True)
+class _Offer:
+    """When a transaction was first and last handed to the node, at which block, and whether it offered too little."""
+
+    first_s: float
+    last_s: float
+    block: int
+    too_little: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """An intent whose transaction the node did not take, and what it said."""
+
+    intent: Intent
+    error: LedgerError
+
+
+class Tracker:
+    """The unfinished intents of one chain. One pass runs at a time."""
+
+    def __init__(self, wire: Wire, outbox: Outbox, chain_id: int, fees: FeePolicy, window: int, clock: Clock) -> None:
+        self._wire = wire
+        self._outbox = outbox
+        self._chain_id = chain_id
+        self._fees = fees
+        self._window = window
+        self._clock = clock
+        self._signers: dict[str, Signer] = {}
+        self._offers: dict[str, _Offer] = {}
+        self._known: dict[int, Intent] = {}
+        self._doubted: set[int] = set()
+        self._turn = Lock()
+
+    def adopt(self, signer: Signer) -> None:
+        """From now on this signer may replace and cancel what its key sent."""
+        self._signers[signer.address] = signer
+
+    def known(self, number: int) -> Intent | None:
+        """An intent as this process saw it last."""
+        return self._known.get(number)
+
+    def budget(self, time_s: int) -> Budget | None:
+        """What may be spent on the day of that time."""
+        most_wei = self._fees.daily_budget_wei
+        return None if most_wei is None else Budget(time_s // SECONDS_PER_DAY, most_wei)
+
+    # ---- a pass
+
+    def advance(self, wait: bool = True) -> int:
+        """Looks at everything once, and says how much is unfinished. Raises Unavailable where the node or the database
+        does not answer. Without `wait`, leaves it to a pass that runs already."""
+        if not self._turn.acquire(blocking=wait):
+            return len(self._known)
+        try:
+            return self._pass()
+        finally:
+            self._turn.release()
+
+    def _pass(self) -> int:
+        everything = self._outbox.unfinished()
+        # A key that was not adopted is its owner's: whoever took it here would shut out an owner that was killed and
+        # comes back.
+        ours = {one.sender for one in everything if not one.relayed} & self._signers.keys()
+        held = self._outbox.hold(ours)
+        before = [one for one in everything if one.relayed or one.sender in held]
+        if not before:
+            return len(everything)
+        look = self._wire.look(sorted({one.sender for one in before}))
+        after = [self.heard(one) for one in self._placed(before, look)]
+        after = [self._expired(one, look) for one in after]
+        self._outbox.record([new for new, old in zip(after, before, strict=True) if new != old])
+        for intent in after:
+            self._remember(intent)
+        waiting = [one for one in after if one.state in UNFINISHED - IN_A_BLOCK]
+        self._offer([self._improved(one, look) for one in self._in_window(waiting, look)], look.head.number)
+        return len(everything) - sum(one.state not in UNFINISHED for one in after)
+
+    def _remember(self, intent: Intent) -> None:
+        self._known[intent.number] = intent
+        if intent.state in UNFINISHED:
+            return
+        # Whoever waits looks here last; what is over for good is in the database.
+        if intent.state in (State.FINAL, State.REVERTED):
+            self._known.pop(intent.number)
+        self._doubted.discard(intent.number)
+        for attempt in intent.attempts:
+            self._offers.pop(attempt.hash, None)
+
+    def heard(self, intent: Intent) -> Intent:
+        """The intent as of now: what was handed to the node since the last pass is not in the database as that yet."""
+        offered = any(attempt.hash in self._offers for attempt in intent.attempts)
+        return replace(intent, state=State.BROADCAST) if offered and intent.state is State.SIGNED else intent
+
+    def _expired(self, intent: Intent, look: Look) -> Intent:
+        late = intent.deadline_s is not None and look.head.time_s > intent.deadline_s
+        return replace(intent, cancel=True) if late and intent.state in UNFINISHED - IN_A_BLOCK else intent
+
+    # ---- where it stands
+
+    def _placed(self, intents: Sequence[Intent], look: Look) -> list[Intent]:
+        blocks = sorted({one.block for one in intents if one.block is not None})
+        hashes = dict(zip(blocks, self._wire.hashes(blocks), strict=True)) if blocks else {}
+        sought = [one for one in intents if one.block is None or hashes[one.block] not in (None, one.block_hash)]
+        wanted = [attempt.hash for one in sought for attempt in one.attempts]
+        receipts = [one for one in self._wire.receipts(wanted) if one is not None] if wanted else []
+        found = {receipt.transaction: receipt for receipt in receipts}
+        looked_up = {one.number for one in sought}
+        return [
+            self._found(one, found, look) if one.number in looked_up else _settled(one, hashes, look) for one in intents
+        ]
+
+    def _found(self, intent: Intent, found: Mapping[str, Receipt], look: Look) -> Intent:
+        for attempt in intent.attempts:
+            receipt = found.get(attempt.hash)
+            if receipt is not None:
+                self._doubted.discard(intent.number)
+                return replace(
+                    intent,
+                    state=State.INCLUDED,
+                    block=receipt.block,
+                    block_hash=receipt.block_hash,
+                    counted=attempt.hash,
+                    succeeded=receipt.succeeded,
+                    reason=None if receipt.succeeded else self._why(intent, attempt, receipt),
+                )
+        if intent.block is not None:
+            # Its block is gone: whatever was offered may be forgotten with it.
+            for attempt in intent.attempts:
+                self._offers.pop(attempt.hash, None)
+            return replace(
+                intent, state=State.BROADCAST, block=None, block_hash=None, counted=None, succeeded=None, reason=None
+            )
+        if look.settled[intent.sender] <= intent.nonce:
+            self._doubted.discard(intent.number)
+        elif intent.number in self._doubted:
+            return replace(intent, state=State.CONSUMED, reason="another transaction has its nonce")
+        else:
+            self._doubted.add(intent.number)
+        return intent
+
+    def _why(self, intent: Intent, attempt: Attempt, receipt: Receipt) -> str:
+        return str(self._wire.why_failed(call_of(intent), intent.sender, attempt.gas, receipt))
+
+    # ---- offering
+
+    def _in_window(self, waiting: Sequence[Intent], look: Look) -> list[Intent]:
+        lowest: dict[str, int] = {}
+        allowed = []
+        for intent in waiting:
+            low = lowest.setdefault(intent.sender, intent.nonce)
+            window = 1 if intent.sender in look.delegated else self._window
+            if intent.relayed or intent.nonce < low + window:
+                allowed.append(intent)
+        return allowed
+
+    def offer_first(
+        self, intents: Sequence[Intent], mined: Mapping[str, tuple[int, bool]], block: int
+    ) -> list[Refused]:
+        """Hands new intents to the node, those that the window holds; says which it did not take, and why. `mined` is
+        how many transactions of each sender are in blocks, and whether its key is delegated."""
+        for intent in intents:
+            self._known[intent.number] = intent
+        allowed = []
+        for intent in intents:
+            low, delegated = mined[intent.sender]
+            if intent.relayed or intent.nonce < low + (1 if delegated else self._window):
+                allowed.append(intent)
+        return self._offer(allowed, block)
+
+    def _offer(self, intents: Sequence[Intent], block: int) -> list[Refused]:
+        now_s = self._clock.monotonic()
+        due = [one for one in intents if self._due(one.last, now_s)]
+        if not due:
+            return []
+        refused = []
+        for intent, error in zip(due, self._wire.send([one.last.raw for one in due]), strict=True):
+            said = str(error.problem).lower() if error is not None else ""
+            taken = error is None or "already known" in said or "already imported" in said
+            offer = self._offers.get(intent.last.hash)
+            if offer is None and (taken or _TOO_LITTLE in said or _FEE_TOO_LOW in said):
+                offer = self._offers[intent.last.hash] = _Offer(now_s, now_s, block)
+            if offer is not None:
+                offer.last_s = now_s
+                offer.too_little = not taken and (_TOO_LITTLE in said or _FEE_TOO_LOW in said)
+            if error is not None and not taken:
+                refused.append(Refused(intent, error))
+        return refused
+
+    def _due(self, attempt: Attempt, now_s: float) -> bool:
+        offer = self._offers.get(attempt.hash)
+        return offer is None or now_s - offer.last_s >= REPUBLISH_S
+
+    # ---- paying more, and cancelling
+
+    def _improved(self, intent: Intent, look: Look) -> Intent:
+        signer = self._signers.get(intent.sender)
+        if intent.relayed or signer is None:
+            return intent
+        if intent.cancel and not any(attempt.cancels for attempt in intent.attempts):
+            return self._cancelled(intent, signer, look)
+        offer = self._offers.get(intent.last.hash)
+        if offer is None:
+            return intent
+        waited = self._clock.monotonic() - offer.first_s >= self._fees.bump_after_s
+        passed_over = look.head.number >= offer.block + _BLOCKS_PASSED
+        return self._bumped(intent, signer, look) if offer.too_little or (waited and passed_over) else intent
+
+    def cancel(self, intent: Intent, look: Look) -> Intent:
+        """Signs the self-send that takes the intent's nonce, and offers it. Raises KeyBusy."""
+        signer = self._signers.get(intent.sender)
+        with self._turn:
+            # A pass may have paid more for it meanwhile, or found it in a block.
+            intent = self._outbox.find(intent.number) or intent
+            waits = intent.state in UNFINISHED - IN_A_BLOCK
+            if signer is None or not waits or any(attempt.cancels for attempt in intent.attempts):
+                return intent
+            intent = self._cancelled(intent, signer, look)
+            self._offer([intent], look.head.number)
+        return intent
+
+    def look(self, senders: Iterable[str]) -> Look:
+        """How far the chain is."""
+        return self._wire.look(sorted(set(senders)))
+
+    def _cancelled(self, intent: Intent, signer: Signer, look: Look) -> Intent:
+        fees = self._fees.cancel(intent.last.fees, look.head.base_fee_wei, look.tip_wei)
+        gas = _CANCEL_GAS_DELEGATED if intent.sender in look.delegated else _CANCEL_GAS
+        return self._signed(intent, signer, gas, fees, cancels=True) or intent
+
+    def _bumped(self, intent: Intent, signer: Signer, look: Look) -> Intent:
+        old = intent.last
+        if old.cancels:
+            fees: Fees | None = self._fees.cancel(old.fees, look.head.base_fee_wei, look.tip_wei)
+        else:
+            fees = self._fees.replace(old.fees, look.head.base_fee_wei, look.tip_wei)
+        gas = old.gas if old.cancels else self._gas(intent)
+        if fees is None or gas is None:
+            return intent
+        return self._signed(intent, signer, gas, fees, old.cancels, self.budget(look.head.time_s)) or intent
+
+    def _gas(self, intent: Intent) -> int | None:
+        """The gas limit of a replacement: what it takes now, and never less than before. None where nothing is to be
+        replaced, as it would fail now for want of those before it."""
+        estimate = self._wire.estimate([(call_of(intent), intent.sender)])[0]
+        if isinstance(estimate, int):
+            return max(intent.last.gas, with_spare(estimate))
+        first = not any(
+            other.sender == intent.sender and other.nonce < intent.nonce and other.state in UNFINISHED - IN_A_BLOCK
+            for other in list(self._known.values())
+        )
+        # The first in line holds up all others: better that it fails on the chain than that it stays.
+        return intent.last.gas if first or isinstance(estimate, NodeRefused) else None
+
+    def _signed(
+        self,
+        intent: Intent,
+        signer: Signer,
+        gas: int,
+        fees: Fees,
+        cancels: bool,
+        budget: Budget | None = None,
+    ) -> Intent | None:
+        to, data = (intent.sender, b"") if cancels else (intent.to, intent.data)
+        signed = sign(signer, self._chain_id, intent.nonce, (to, data), gas, fees)
+        added = self._outbox.add(intent, Attempt(signed.hash, signed.raw, gas, fees, cancels), budget)
+        if added is not None:
+            self._known[added.number] = added
+        return added
+
+
+def _settled(intent: Intent, hashes: Mapping[int, str | None], look: Look) -> Intent:
+    """An intent in a block that stands, or of which nothing is known now."""
+    if intent.block is None or hashes[intent.block] is None:
+        return intent
+    if intent.block > look.final:
+        return replace(intent, state=State.SAFE if intent.block <= look.safe else State.INCLUDED)
+    if intent.counted is not None and intent.attempt(intent.counted).cancels:
+        return replace(intent, state=State.CANCELLED, reason="it was cancelled")
+    return replace(intent, state=State.FINAL if intent.succeeded else State.REVERTED)
+
+
+def call_of(intent: Intent) -> Call:
+    """What the intent calls."""
+    return Call("", intent.to, intent.data)
+
+
+_TOO_LITTLE = "underpriced"
+_FEE_TOO_LOW = "base fee"

@@ -1,0 +1,94 @@
+"""The scribe makes blocks at the pace that was asked for, brings a killed node back, and makes snapshots in time."""
+
+import asyncio
+import os
+import signal
+import subprocess
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import pytest
+
+from ledger.localchain.door import chain_terms
+from ledger.localchain.journal import open_journal
+from ledger.localchain.keptnode import KeptNode
+from ledger.localchain.scribe import Pace, Scribe
+from tests.ledger.localchain.test_door import transfer
+from tests.world import START_S
+
+Use = Callable[[Scribe, KeptNode], Awaitable[None]]
+
+
+def with_scribe(folder: Path, pace: Pace, use: Use) -> None:
+    async def run() -> None:
+        journal = open_journal(folder / "journal")
+        node = KeptNode(journal, chain_terms(journal, start_s=START_S))
+        scribe = Scribe(journal, node, pace)
+        try:
+            await scribe.start()
+            await use(scribe, node)
+        finally:
+            await scribe.stop()
+            journal.close()
+
+    asyncio.run(run())
+
+
+def kill_node(folder: Path) -> None:
+    """Kills the anvil of this process: the only child of its only leash."""
+    pid = os.getpid()
+    for leash in _children(pid):
+        for anvil in _children(leash):
+            os.kill(anvil, signal.SIGKILL)
+
+
+def _children(pid: int) -> list[int]:
+    listing = subprocess.run(["pgrep", "-P", str(pid)], capture_output=True, text=True, check=False).stdout
+    return [int(one) for one in listing.split()]
+
+
+def test_killed_node_comes_back_with_all_that_was_granted(tmp_path: Path) -> None:
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        for nonce in range(5):
+            assert "result" in await scribe.wish("eth_sendRawTransaction", [transfer(nonce)])
+        await scribe.wish("evm_mine", [START_S + 3])
+        before = await node.head()
+        kill_node(tmp_path)
+        assert "result" in await scribe.wish("eth_sendRawTransaction", [transfer(5)])
+        assert node.generation == 2
+        assert (await node.head()).hash == before.hash
+        kill_node(tmp_path)
+        scribe.suspect()
+        await scribe.wish("evm_mine", [START_S + 4])
+        after = await node.head()
+        assert (after.number, after.transactions, after.waiting) == (2, 1, 0)
+
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
+
+
+def test_held_chain_makes_no_block_until_it_is_let_go(tmp_path: Path) -> None:
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        await scribe.wish("evm_setAutomine", [False])
+        await scribe.wish("eth_sendRawTransaction", [transfer(0)])
+        await asyncio.sleep(0.1)
+        assert (await node.head()).number == 0
+        await scribe.wish("evm_setAutomine", [True])
+        async with asyncio.timeout(10):
+            while (await node.head()).number == 0:
+                await asyncio.sleep(0.005)
+
+    with_scribe(tmp_path, Pace(delay_s=0.005, heartbeat_s=None), use)
+
+
+@pytest.mark.parametrize(("limit_s", "wanted"), [(0, True), (8, False)])
+def test_snapshot_is_made_when_a_replay_would_take_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, limit_s: int, wanted: bool
+) -> None:
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        # The snapshot is made between one wish and the next.
+        for second in (1, 2):
+            await scribe.wish("evm_mine", [START_S + second])
+        assert (tmp_path / "snapshot").exists() == wanted
+
+    monkeypatch.setattr("ledger.localchain.scribe.SNAPSHOT_BUSY_S", limit_s)
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
