@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +17,7 @@ from ledger.artifacts import load_deployment
 from ledger.chain import Chain, connect
 from ledger.cli.console import REFUSED, Console
 from ledger.delivery import Delivery
-from ledger.errors import InputError, UnreadableText
+from ledger.errors import InputError, LedgerError, UnreadableText
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
@@ -100,6 +101,10 @@ class Session:
     def close(self) -> None:
         """Gives up keys and database, where they were used."""
         if "sender" in self.__dict__:
+            if self.sends:
+                # What became of it by now is kept for whoever asks next.
+                with suppress(LedgerError):
+                    self.sender.advance()
             self.sender.close()
         if "store" in self.__dict__:
             self.store.close()
