@@ -100,6 +100,9 @@ class Replay(Duties):
             pile.clear()
 
     def _close_money(self) -> None:
+        for owner in sorted(self.fell_now):
+            if self.cash[owner] < 0:
+                self.fault("INV-1", f"cash of {owner}", ">= 0", self.cash[owner])
         if self._outflow_micro:
             self.fault("INV-1", "tokens sent less withdrawals", 0, self._outflow_micro)
         # What came beside deposits is a gift, and nobody's; less cannot come.

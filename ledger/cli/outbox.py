@@ -66,7 +66,7 @@ def _looked(session: Session) -> Sender:
     """The sender, after a look at what the chain says now, where it answers."""
     session.sends = True
     with suppress(Unavailable):
-        session.sender.advance()
+        session.sender.advance(orphans=True)
     return session.sender
 
 

@@ -348,10 +348,11 @@ class Sender:
             raise KeyBusy(address, "Another process")
         return self.advance()
 
-    def advance(self) -> int:
-        """Looks at everything unfinished once: finds it in blocks, offers again what is in none, pays more where that
-        is due. Says how much is unfinished. Raises Unavailable where the node or the database does not answer."""
-        return self._tracker.advance()
+    def advance(self, orphans: bool = False) -> int:
+        """Looks once at what the keys that send here left unfinished: finds it in blocks, offers again what is in none,
+        pays more where that is due. With `orphans` also at what belongs to keys that no living process holds, whose
+        owner is shut out until `close`. Says how much is unfinished. Raises Unavailable where nobody answers."""
+        return self._tracker.advance(orphans=orphans)
 
     def run(self, stop: Event) -> None:
         """Advances once a second until `stop` is set."""

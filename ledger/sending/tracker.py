@@ -87,22 +87,22 @@ class Tracker:
 
     # ---- a pass
 
-    def advance(self, wait: bool = True) -> int:
-        """Looks at everything once, and says how much is unfinished. Raises Unavailable where the node or the database
-        does not answer. Without `wait`, leaves it to a pass that runs already."""
+    def advance(self, wait: bool = True, orphans: bool = False) -> int:
+        """Looks once at what the adopted keys sent, with `orphans` also at what belongs to keys that nobody holds, and
+        says how much is unfinished. Raises Unavailable where the node or the database does not answer. Without `wait`,
+        leaves it to a pass that runs already."""
         if not self._turn.acquire(blocking=wait):
             return len(self._known)
         try:
-            return self._pass()
+            return self._pass(orphans)
         finally:
             self._turn.release()
 
-    def _pass(self) -> int:
+    def _pass(self, orphans: bool) -> int:
         everything = self._outbox.unfinished()
-        # A key that was not adopted is its owner's: whoever took it here would shut out an owner that was killed and
-        # comes back.
-        ours = {one.sender for one in everything if not one.relayed} & self._signers.keys()
-        held = self._outbox.hold(ours)
+        senders = {one.sender for one in everything if not one.relayed}
+        # Who goes on forever leaves others' keys alone: an owner that was killed and comes back must find its own free.
+        held = self._outbox.hold(senders if orphans else senders & self._signers.keys())
         before = [one for one in everything if one.relayed or one.sender in held]
         if not before:
             return len(everything)

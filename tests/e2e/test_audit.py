@@ -8,7 +8,7 @@ import pytest
 from ledger import Grade, Kind, OrderTerms, Product, Tier
 from ledger.audit.run import Report, run_audit
 from ledger.orders import SignedOrder
-from tests.world import US_EAST, World, world_on
+from tests.world import FUNDS_MICRO, US_EAST, World, world_on
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def busy() -> Iterator[tuple[World, list[Report]]]:
     """The world after its last step, and what an audit said after each."""
     with world_on("anvil") as world:
         reports = []
-        for step in (relay, issue, convert, hand_over, deliver):
+        for step in (relay, issue, pull, convert, hand_over, deliver):
             step(world)
             reports.append(run_audit(world.market)[0])
         yield world, reports
@@ -59,6 +59,16 @@ def issue(world: World) -> None:
     market.withdraw(1_234_567, world.stranger.address).send(world.buyer)
     gift = market.call("Token", "transfer", market.address("Treasury"), 17)
     market.sender.send(gift, world.seller)
+
+
+def pull(world: World) -> None:
+    """An offer of somebody without cash in the market: its margin comes from the wallet, and is said before that."""
+    market, site, product, owner = world.market, world.site(), world.product(1), world.provider
+    market.withdraw(market.cash_micro(owner.address), owner.address).send(owner)
+    market.approve().send(owner)
+    world.new_round()
+    market.offer(site, product, 100, tick=390).send(owner)
+    market.fund(FUNDS_MICRO, owner)
 
 
 def convert(world: World) -> None:

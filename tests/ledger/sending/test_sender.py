@@ -278,6 +278,24 @@ def test_resume_takes_up_what_was_left(anvil_world: World, tmp_path: Path) -> No
     assert second.wait(sent).succeeded
 
 
+def test_keys_of_others_are_left_to_them(anvil_world: World, tmp_path: Path) -> None:
+    """One that shares the database and outlives an owner must not shut it out: it looks only where it is told to."""
+    url = Secret(f"sqlite:///{tmp_path / 'outbox.db'}")
+    first, other = Sender(anvil_world.chain, open_store(url)), Sender(anvil_world.chain, open_store(url))
+    sent = first.submit(faucet(anvil_world).call, anvil_world.seller)
+    first.wait(sent)
+    first.close()
+    other.send(faucet(anvil_world).call, anvil_world.buyer)
+    other.advance()
+    again = Sender(anvil_world.chain, open_store(url))
+    assert again.resume(anvil_world.seller) >= 1
+    again.close()
+    other.advance(orphans=True)
+    assert other.status(sent.number).state is State.INCLUDED
+    with pytest.raises(KeyBusy):
+        Sender(anvil_world.chain, open_store(url)).resume(anvil_world.seller)
+
+
 def test_run_advances_until_it_is_stopped(anvil_world: World) -> None:
     sender = Sender(anvil_world.chain)
     sent = sender.submit(faucet(anvil_world).call, anvil_world.seller)
