@@ -21,6 +21,8 @@ const VIEWS = {
 let shell = null;
 let shown = null;
 let turn = 0;
+let loading = 0;
+let missed = [];
 
 /** The address as words and options: `#/product/CODE?side=sell`. */
 function place() {
@@ -34,20 +36,24 @@ async function show(moved) {
   const mine = ++turn;
   const { name, words, options } = place();
   shell.mark(name);
+  loading += 1;
   try {
     const module = await VIEWS[name]();
     const view = await module.open(words, options);
-    if (mine !== turn) return view.close?.();
+    if (mine !== turn) return leave(view);
     shown?.close?.();
     shown = view;
     put(shell.main, view.node);
     document.title = `${view.title} · ${t("app.name")}`;
   } catch (error) {
-    if (mine !== turn) return;
+    if (mine !== turn) return leave(null);
     shown?.close?.();
     shown = null;
     put(shell.main, h("div", { class: "page" }, problemBox(error, () => show(false))));
   }
+  loading -= 1;
+  // What happened while the view was being loaded may or may not be in it.
+  if (!loading) missed.splice(0).forEach((heard) => shown?.update?.(...heard));
   tickNow();
   if (moved) {
     scrollTo(0, 0);
@@ -55,6 +61,12 @@ async function show(moved) {
     heading?.setAttribute("tabindex", "-1");
     heading?.focus({ preventScroll: true });
   }
+}
+
+/** Drops a view that came too late to be shown. */
+function leave(view) {
+  loading -= 1;
+  view?.close?.();
 }
 
 /** Builds everything again, in the language and with the clock that were just chosen. */
@@ -70,10 +82,13 @@ async function start() {
   await Promise.all([loadMarket().catch(() => null), startSession().catch(() => null)]);
   await draw();
   addEventListener("hashchange", () => show(true));
-  addEventListener("identity", () => show(false));
+  // A view that is about nobody keeps what was typed into it.
+  addEventListener("identity", () => shown?.personal && show(false));
   listen((kind, event) => {
     if (kind === "reorg") say(t("live.reorg", { block: event.from_block }));
-    if (kind === "reorg" || kind === "block") shown?.update?.(kind, event);
+    if (kind !== "reorg" && kind !== "block") return;
+    if (loading) missed.push([kind, event]);
+    else shown?.update?.(kind, event);
   });
   startLive();
   document.documentElement.dataset.ready = "yes";

@@ -12,6 +12,12 @@ export function setTime(time_s, block = latest) {
   seenAt = performance.now();
 }
 
+/** Waits until what the API shows includes a block, so that what is read next shows what was just done. */
+export async function seen(block, wait_ms = 5000) {
+  const until = performance.now() + wait_ms;
+  while (latest < block && performance.now() < until) await new Promise((resolve) => setTimeout(resolve, 50));
+}
+
 export const now = () => blockTime + Math.floor((performance.now() - seenAt) / 1000);
 
 /** Shows the time left until `data-until` in every element that has one. */

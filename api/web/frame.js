@@ -123,7 +123,7 @@ function footer() {
     { class: "foot" },
     h("span", {}, chain_id ? t("foot.chain", { name: chain_name ?? "", id: chain_id }) : ""),
     h("span", {}, t("foot.money")),
-    h("a", { href: "/docs" }, t("foot.api")),
+    h("a", { href: "/openapi.json" }, t("foot.api")),
     h("a", { href: "#/audit" }, t("foot.audit")),
   );
 }

@@ -29,5 +29,6 @@ export const tiers = () => Object.keys(TIERS);
 export const grades = () => Object.keys(GRADES);
 export const latencyOf = (tier) => TIERS[tier];
 export const promiseOf = (grade) => GRADES[grade];
+/** The class called `name`; the API says the name under `class`. */
+export const classOf = (name) => classes().find((each) => each.class === name) ?? null;
 export const roundSeconds = () => market().terms.round_s ?? 60;
-export const tickSizeOf = (classId) => classes().find((each) => (each.class_id ?? each.id) === classId)?.tick_size_micro ?? null;

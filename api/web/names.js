@@ -1,7 +1,7 @@
 // Names of products and places for people.
 import { t, say, currentLanguage } from "/web/i18n.js";
 import { day, clockTime, hoursText, percent, currentZone } from "/web/format.js";
-import { latencyOf, promiseOf } from "/web/market.js";
+import { areaOf, classOf, latencyOf, promiseOf } from "/web/market.js";
 
 const zoneName = () => (currentZone() === "utc" ? "UTC" : t("time.local"));
 
@@ -17,4 +17,11 @@ export const where = (product) => t("place.tier", { place: placeName(product.are
 export const starts = (product) => t("window.start", { day: day(product.start_s), clock: clockTime(product.start_s), zone: zoneName() });
 export const when = (product) => t("window.text", { day: day(product.start_s), clock: clockTime(product.start_s), zone: zoneName(), hours: hoursText(product.hours) });
 export const productName = (product) => `${className(product.class)} · ${placeName(product.area)} · ${when(product)}`;
+/** A product's parts from its code, as AI_LARGE.HUB.256.STANDARD.2026-01-21T14.24h. */
+export function productOf(code) {
+  const [name, tier, area, grade, start, hours] = code.split(".");
+  const start_s = Date.parse(`${start}:00:00Z`) / 1000;
+  const length = Number.parseInt(hours, 10);
+  return { product: code, class: name, class_id: classOf(name)?.class_id ?? 0, tier, area: areaOf(Number(area)), grade, start_s, end_s: start_s + length * 3600, hours: length };
+}
 export const productLink = (product, search = "") => `#/product/${encodeURIComponent(product.product)}${search}`;

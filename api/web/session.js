@@ -1,6 +1,7 @@
 // Who acts here: a wallet of the reader's, an account kept by this ledger (an API key), or a throw-away key of this
 // browser. All three do the same things; only who signs differs.
-import { get, post } from "/web/http.js";
+import { seen } from "/web/clock.js";
+import { facts, get, post } from "/web/http.js";
 import { keep, recalled, t } from "/web/i18n.js";
 
 const KEPT = "identity";
@@ -38,11 +39,14 @@ async function signer() {
   return null;
 }
 
+/** Whose the orders are that are only looked at, before anyone has said who they are. */
+const NOBODY = "0x000000000000000000000000000000000000dEaD";
+
 const WITH_OWNER = (body) => ({ ...body, owner: current.address });
 
 /** What an act would cost and what would refuse it. */
 export async function preview(path, body) {
-  const answer = await post(`${path}/preview`, current ? WITH_OWNER(body) : body, { key: apiKey() });
+  const answer = await post(`${path}/preview`, { ...body, owner: current?.address ?? NOBODY }, { key: apiKey() });
   return answer.data ?? answer;
 }
 
@@ -86,11 +90,11 @@ export async function actAll(steps, told = () => {}) {
 const idOf = (answer) => {
   if (typeof answer === "string") return answer;
   const said = answer.data ?? answer;
-  return String(said.intent ?? said.transaction ?? said.digest ?? said.id);
+  return String(said.id ?? said.intent ?? said.transaction);
 };
 
-const ENDS = new Set(["included", "safe", "final", "placed", "reverted", "cancelled", "skipped", "expired", "failed"]);
-const BAD = new Set(["reverted", "cancelled", "skipped", "expired", "failed"]);
+const BAD = new Set(["reverted", "cancelled", "consumed", "skipped", "expired"]);
+const ENDS = new Set(["included", "safe", "final", "placed", ...BAD]);
 
 /** Waits until an act stands in a block, or until it is sure that it never will: then raises its reason. */
 export async function settled(id, wait_ms = 120_000) {
@@ -98,7 +102,10 @@ export async function settled(id, wait_ms = 120_000) {
   for (let pause = 150; Date.now() < until; pause = Math.min(1000, pause * 1.4)) {
     const found = await lookUp(id);
     if (found && BAD.has(found.state)) throw reasonOf(found);
-    if (found && ENDS.has(found.state)) return found;
+    if (found && ENDS.has(found.state)) {
+      if (found.block) await seen(found.block);
+      return found;
+    }
     await new Promise((resolve) => setTimeout(resolve, pause));
   }
   const late = new Error(t("act.late", { id }));
@@ -109,7 +116,7 @@ export async function settled(id, wait_ms = 120_000) {
 async function lookUp(id) {
   try {
     const answer = await get(`/transactions/${encodeURIComponent(id)}`, { key: apiKey() });
-    return answer.data;
+    return facts(answer);
   } catch (problem) {
     // A hash may reach this API a moment after the wallet got it.
     if (problem.status === 404) return null;
@@ -118,8 +125,8 @@ async function lookUp(id) {
 }
 
 function reasonOf(found) {
-  const reason = found.reason;
-  const error = new Error(typeof reason === "string" ? reason : (reason?.detail ?? t("act.reverted")));
-  error.remedy = reason?.remedy ?? "";
+  // Problem and remedy are two sentences; a text alone says both.
+  const error = new Error(found.reason ?? t("act.reverted"));
+  error.remedy = t("act.nothingChanged");
   return error;
 }

@@ -177,7 +177,7 @@ class Paper:
             "metro": metro,
             "hub": self.area(metro["hub"]),
             "attested_units": 0 if number == 2 else units,
-            "grade": "NONE" if number == 2 else "STANDARD",
+            "grade": None if number == 2 else "STANDARD",
             "valid_until_s": 0 if number == 2 else NOW_S + 30 * 86_400,
             "uri": BAD_URI if number == 3 else "https://example.invalid/site",
             "delivered_milli_hours": 998_000_000,
@@ -222,9 +222,7 @@ class Paper:
             "settled": False,
         }
         held = self.named(self.products[1]) | {"units": 8_000}
-        open_ = (
-            order | self.named(self.products[0]) | {"round_ends_s": (ROUND + 1) * ROUND_S, "escrow_micro": "382464000"}
-        )
+        open_ = order | self.named(self.products[0])
         return {
             "address": address,
             "cash_micro": "98142560000",
@@ -300,7 +298,7 @@ class Paper:
 
     def whole_standard(self) -> Json:
         classes = [
-            {"class_id": key, "name": terms.name, "tick_size_micro": terms.tick_size_micro}
+            {"class_id": key, "class": terms.name, "tick_size_micro": terms.tick_size_micro}
             for key, terms in CLASSES.items()
         ]
         devices = [

@@ -1,13 +1,13 @@
 // Who one is here: a dialog with the three ways to act, and what the current one is.
 import { h, icon, put } from "/web/dom.js";
-import { get, post } from "/web/http.js";
+import { facts, get, post } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { copyButton } from "/web/parts/fields.js";
 import { act, become, identity, settled } from "/web/session.js";
 
-const FAUCET_MICRO = "100000000000";
+const FAUCET = "100000 USD";
 
 /** Opens the dialog; resolves with the identity once it is closed. */
 export function openAccount() {
@@ -62,7 +62,7 @@ export function fund(button = null) {
 async function faucet() {
   const who = identity();
   // A fresh key has no gas to ask with: the faucet pays for itself.
-  const answer = await post("/accounts/faucet", { amount: "100000 USD", amount_micro: FAUCET_MICRO, owner: who.address }, { key: who.key, once: crypto.randomUUID() });
+  const answer = await post("/accounts/faucet", { amount: FAUCET, owner: who.address }, { key: who.key });
   const said = answer.data ?? answer;
   return String(said.intent ?? said.transaction);
 }
@@ -72,7 +72,7 @@ function showChoices(body, dialog) {
   put(
     body,
     h("p", { class: "muted" }, t("account.lead")),
-    choice("key", t("account.managed"), t("account.managedText"), () => managed(dialog)),
+    choice("key", t("account.managed"), t("account.managedText"), (button) => managed(button, dialog)),
     market().faucet ? choice("local", t("account.local"), t("account.localText"), (button) => throwAway(button, dialog)) : null,
     h("h3", {}, t("account.wallets")),
     wallets,
@@ -99,23 +99,27 @@ async function listWallets(box, dialog) {
 }
 
 /** An account that the ledger keeps: it signs, the reader holds a key that can be revoked. */
-async function managed(dialog) {
-  const made = await follow(null, t("account.managed"), async () => {
+async function managed(button, dialog) {
+  const made = await follow(button, t("account.managed"), async () => {
     const answer = await post("/keys", { name: t("account.pageName"), scopes: ["buyer", "provider", "read"], limit_micro_per_day: 10 ** 12 });
     return answer.data ?? answer;
   });
   if (!made) return;
-  finish({ kind: "key", address: made.address, key: made.key }, dialog);
-  if (market().faucet) await fund();
+  become({ kind: "key", address: made.address, key: made.key });
+  if (market().faucet) {
+    await fund();
+    await follow(null, t("account.deposit"), async () => settled(await act("/accounts/deposit", { amount: FAUCET })));
+  }
+  dialog.close();
 }
 
 async function throwAway(button, dialog) {
   const { create } = await import("/web/localkey.js");
   const who = await follow(button, t("account.local"), create);
   if (!who) return;
-  finish(who, dialog);
+  become(who);
   await fund();
-  await follow(null, t("account.approve"), async () => settled(await act("/accounts/approve", { amount: "1000000 USD" })));
+  dialog.close();
 }
 
 function haveKey(dialog) {
@@ -123,8 +127,8 @@ function haveKey(dialog) {
   const use = async (event) => {
     event.preventDefault();
     const key = field.value.trim();
-    const found = await follow(null, t("account.connect"), async () => (await get("/keys", { key })).data);
-    const mine = Array.isArray(found) ? found.find((each) => each.current) ?? found[0] : found;
+    const found = await follow(null, t("account.connect"), async () => facts(await get("/keys", { key })));
+    const mine = found?.[0];
     if (mine) finish({ kind: "key", address: mine.address, key }, dialog);
   };
   return h("form", { class: "row", onsubmit: use }, field, h("button", {}, t("account.useKey")));

@@ -92,9 +92,7 @@ function reportForm(lease, again) {
   const button = h("button", {}, t("lease.report"));
   const submit = async (event) => {
     event.preventDefault();
-    const full = Number(lease.full_milli ?? lease.units * 1000);
-    const delivered = Math.round((full * Number(share.value)) / 100);
-    await follow(button, t("lease.report"), async () => settled(await act(`/leases/${lease.lease}/report`, { delivered_milli: delivered })));
+    await follow(button, t("lease.report"), async () => settled(await act(`/leases/${lease.lease}/report`, { delivered: `${share.value} %` })));
     await again?.();
   };
   return h("form", { class: "row inline", onsubmit: submit }, field(t("lease.delivered"), share), button);

@@ -6,7 +6,9 @@ import { t } from "/web/i18n.js";
 import { placeName } from "/web/names.js";
 import { field, select } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
-import { act, settled } from "/web/session.js";
+import { act, preview, settled } from "/web/session.js";
+
+const ASKED_MAX = 40;
 
 export function redeemButton(product, again) {
   return h("button", { class: "primary", onclick: () => openRedeem(product, again) }, t("redeem.use"));
@@ -19,18 +21,25 @@ async function openRedeem(product, again) {
   document.body.append(dialog);
   dialog.showModal();
   try {
-    const { data } = await all(`/sites?product=${encodeURIComponent(product.product)}`);
-    put(body, form(product, data.filter((site) => serves(site, product)), dialog, again));
+    const { data } = await all("/sites", 500);
+    put(body, h("p", { class: "muted" }, t("redeem.asking")));
+    put(body, form(product, await owing(product, data), dialog, again));
   } catch (error) {
     put(body, problemBox(error));
   }
 }
 
-/** Sites of the class within reach of the product; where the API says what each owes, those that owe. */
+/** Whether a site is of the class and within reach of the product. */
 export function serves(site, product) {
-  if (site.owed_units !== undefined && site.owed_units !== null) return site.owed_units > 0;
   const reached = product.tier === "WIDE" || (product.tier === "HUB" ? site.hub?.code : site.metro?.code) === product.area?.code;
   return site.class === product.class && reached;
+}
+
+/** The sites that would take a unit of the product now: each is asked by a preview, which nobody pays for. */
+async function owing(product, sites) {
+  const near = sites.filter((site) => serves(site, product)).slice(0, ASKED_MAX);
+  const answers = await Promise.all(near.map((site) => preview("/leases", { product: product.product, site: site.site, units: 1 }).catch(() => ({ refusal: true }))));
+  return near.filter((_, place) => !answers[place].refusal);
 }
 
 /** Best record first. */

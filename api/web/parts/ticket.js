@@ -133,6 +133,9 @@ function drawCosts(box, answer, product, state, ask) {
   put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: `${referencePrice(limit.price, product.class_id)} USD / ${referenceName(product.class_id)}`, unit: `${dollars(microOf(limit.price) ?? 0)} USD / ${t("unit.unitHour")}` })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
+/** An amount as the API reads it, nothing rounded. */
+const exactUsd = (micro) => `${micro / 1_000_000n}.${String(micro % 1_000_000n).padStart(6, "0")} USD`;
+
 const ether = (wei) => number(Number(BigInt(wei)) / 1e18, 8);
 
 /** How often the last rounds cleared within this limit: the chance that history gives. */
@@ -168,7 +171,7 @@ async function place(button, state, product) {
     if (identity().kind !== "key" && need > 0n) {
       const account = (await get(`/accounts/${address()}`, { key: apiKey() })).data;
       const short = need - BigInt(account.cash_micro ?? 0);
-      if (short > BigInt(account.allowance_micro ?? 0)) steps.push({ path: "/accounts/approve", body: { amount: `${Number(short) / 1e6} USD`, amount_micro: String(short) }, title: t("account.approve") });
+      if (short > BigInt(account.allowance_micro ?? 0)) steps.push({ path: "/accounts/approve", body: { amount: exactUsd(short) }, title: t("account.approve") });
     }
     steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title });
     return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));

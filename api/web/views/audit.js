@@ -1,10 +1,10 @@
 // For those who would rather check than believe: any clearing computed again here, an account's lines, a whole audit.
 import { h, put } from "/web/dom.js";
 import { momentBoth, moment, number, short } from "/web/format.js";
-import { get, post, query } from "/web/http.js";
+import { facts, get, post, query } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { areas } from "/web/market.js";
-import { field, section, select, table } from "/web/parts/fields.js";
+import { copyButton, field, section, select, table } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
 import { recomputation } from "/web/parts/recompute.js";
 import { placeName, className } from "/web/names.js";
@@ -61,7 +61,7 @@ function auditBox(state) {
   const report = h("div", { class: "stack", "aria-live": "polite" });
   const button = h("button", { class: "primary" }, t("audit.run"));
   const show = async () => {
-    const { data } = await get("/audit");
+    const data = facts(await get("/audit"));
     put(report, auditReport(data));
     return data;
   };
@@ -82,13 +82,14 @@ function auditBox(state) {
 
 function auditReport(data) {
   if (data.state === "none") return nothing(t("audit.never"));
-  const progress = typeof data.progress === "object" && data.progress ? data.progress.done / Math.max(1, data.progress.total) : Number(data.progress ?? 0);
-  if (data.state === "running") return [h("progress", { value: String(progress), max: "1", "aria-label": t("audit.progress") }), h("p", { class: "muted" }, t("audit.running"))];
+  const progress = typeof data.progress === "object" && data.progress ? data.progress.done / Math.max(1, data.progress.whole) : 0;
+  if (data.state === "running") return [h("progress", { value: String(progress), max: "1", "aria-label": t("audit.progress") }), h("p", { class: "muted" }, t("audit.running"), " ", data.progress?.step ?? "")];
   const clean = data.state === "clean";
   return [
     h("p", { class: `verdict ${clean ? "good" : "bad"}` }, h("span", { class: "seal", "aria-hidden": "true" }, clean ? "✓" : "!"), h("span", {}, h("strong", {}, t(clean ? "audit.clean" : "audit.faults")), h("small", {}, t("audit.when", { block: number(data.block ?? 0), ms: number(data.took_ms ?? 0) })))),
     h("ul", { class: "checks" }, (data.checks ?? []).map((each) => h("li", { class: each.findings ? "bad" : "good" }, h("span", { class: "mono" }, each.id), h("span", {}, each.what), h("span", { class: "number" }, each.findings ? t("audit.findings", { count: number(each.findings) }) : "✓")))),
     data.findings?.length ? h("ul", { class: "plainlist" }, data.findings.slice(0, 50).map((each) => h("li", { class: "mono wrap" }, typeof each === "string" ? each : JSON.stringify(each)))) : null,
+    data.proof ? h("p", { class: "fine mono wrap" }, t("audit.repeat", { command: data.proof }), " ", copyButton(data.proof)) : null,
     data.root ? h("p", { class: "fine mono wrap" }, t("audit.root", { root: data.root })) : null,
   ];
 }
@@ -114,7 +115,7 @@ const lines = (rows) =>
     [
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.what"), (row) => say("what", row.what)],
-      [t("col.asset"), (row) => short(String(row.asset), 24, 8)],
+      [t("col.asset"), (row) => (row.asset === "cash" ? say("what", "cash") : h("span", { class: "mono" }, row.asset))],
       [t("col.before"), (row) => h("span", { class: "number" }, row.before), "right"],
       [t("col.changeBy"), (row) => h("span", { class: "number" }, row.change), "right"],
       [t("col.after"), (row) => h("span", { class: "number" }, row.after), "right"],

@@ -1,4 +1,5 @@
 // The market board: what one needs, in a line; what compute costs now; every product that trades.
+import { again } from "/web/again.js";
 import { h, put } from "/web/dom.js";
 import { compact, hoursText, number, referenceName, referencePrice, unitPriceText, windowText } from "/web/format.js";
 import { all, query } from "/web/http.js";
@@ -13,6 +14,7 @@ import { chips, select } from "/web/parts/fields.js";
 
 const chosen = { class: "", tier: "", area: "", grade: "" };
 const LIMIT = 200;
+const PAUSE_MS = 1500;
 
 export async function open() {
   const state = { products: [], more: false };
@@ -29,11 +31,13 @@ export async function open() {
     drawBoard(board, state.products.filter(wanted));
   };
   draw();
-  const again = soonest(async () => {
+  // Many blocks, few loads.
+  const reload = again(async () => {
     await load();
     draw();
     buy.update();
-  });
+  }, PAUSE_MS);
+  const update = (kind, event) => (kind === "reorg" || event.products?.length !== 0) && reload();
   const node = h(
     "div",
     { class: "page" },
@@ -41,25 +45,7 @@ export async function open() {
     headline,
     h("section", {}, h("header", { class: "section" }, h("h2", {}, t("board.products")), filters(state, draw)), board),
   );
-  return { node, title: t("board.name"), update: again, close: () => again.stop() };
-}
-
-/** Many blocks, few loads: at most one a second and a half, and one after the last. */
-function soonest(work) {
-  let [timer, busy] = [0, false];
-  const run = async () => {
-    timer = 0;
-    if (busy) return;
-    busy = true;
-    await work().catch(() => null);
-    busy = false;
-  };
-  const again = (_, event) => {
-    if (event?.products?.length === 0 && event.to_block === undefined) return;
-    timer ||= setTimeout(run, 1500);
-  };
-  again.stop = () => clearTimeout(timer);
-  return again;
+  return { node, title: t("board.name"), update, close: () => reload.stop() };
 }
 
 const wanted = (product) =>
@@ -74,7 +60,7 @@ function filters(state, draw) {
     draw();
   };
   const any = [["", t("filter.all")]];
-  const names = classes().length ? classes().map((each) => each.name) : [...new Set(state.products.map((each) => each.class))];
+  const names = classes().length ? classes().map((each) => each.class) : [...new Set(state.products.map((each) => each.class))];
   const present = new Map(state.products.filter((each) => each.area).map((each) => [String(each.area.code), each.area]));
   const places = [...present].map(([code, area]) => [code, placeName(area)]).sort((one, other) => one[1].localeCompare(other[1]));
   return h(

@@ -1,10 +1,11 @@
 // What one has: money, units, orders, leases with their clocks, and every line of the account.
+import { again } from "/web/again.js";
 import { h, put } from "/web/dom.js";
-import { momentBoth, moment, number, referenceName, referencePrice, short, units, usd, dollars } from "/web/format.js";
+import { moment, momentBoth, number, referenceName, referencePrice, short, units, usd, dollars } from "/web/format.js";
 import { get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { market, roundSeconds } from "/web/market.js";
-import { className, placeName, productLink, when } from "/web/names.js";
+import { className, placeName, productLink, productOf, when } from "/web/names.js";
 import { fund, openAccount } from "/web/parts/account.js";
 import { field, section, table, tile } from "/web/parts/fields.js";
 import { leaseCards } from "/web/parts/leases.js";
@@ -13,9 +14,10 @@ import { redeemButton } from "/web/parts/redeem.js";
 import { act, actAll, address, apiKey, identity, settled } from "/web/session.js";
 
 export async function open() {
-  if (!identity()) return { node: welcome(), title: t("nav.portfolio") };
+  if (!identity()) return { node: welcome(), title: t("nav.portfolio"), personal: true };
   const boxes = { money: h("div", { class: "tiles" }), units: h("div"), orders: h("div"), leases: h("div"), lines: h("div") };
   const draw = () => drawAll(boxes);
+  const redraw = again(draw);
   await draw();
   const node = h(
     "div",
@@ -30,9 +32,9 @@ export async function open() {
   );
   const mine = address().toLowerCase();
   const update = (kind, event) => {
-    if (kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) draw().catch(() => null);
+    if (kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) redraw();
   };
-  return { node, title: t("portfolio.title"), update };
+  return { node, title: t("portfolio.title"), update, personal: true, close: () => redraw.stop() };
 }
 
 function welcome() {
@@ -43,16 +45,16 @@ async function drawAll(boxes) {
   const path = `/accounts/${address()}`;
   const [account, statement, leases] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`)]);
   const { data } = account;
-  const again = () => drawAll(boxes);
+  const redraw = () => drawAll(boxes);
   put(boxes.money, tiles(data, leases.data));
-  put(boxes.units, holdings(data.holdings ?? [], again));
+  put(boxes.units, holdings(data.holdings ?? [], redraw));
   put(boxes.orders, orders(data.orders ?? []));
-  put(boxes.leases, leaseCards(leases.data, "holder", again));
+  put(boxes.leases, leaseCards(leases.data, "holder", redraw));
   put(boxes.lines, lines(statement.data));
 }
 
 function tiles(account, leases) {
-  const escrow = (account.orders ?? []).reduce((sum, each) => sum + BigInt(each.escrow_micro ?? 0), 0n);
+  const escrow = (account.orders ?? []).reduce((sum, each) => sum + escrowOf(each), 0n);
   const refunds = leases.reduce((sum, each) => sum + BigInt(each.to_holder_micro ?? 0), 0n);
   const held = (account.holdings ?? []).reduce((sum, each) => sum + each.units * each.hours, 0);
   return [
@@ -64,8 +66,11 @@ function tiles(account, leases) {
   ];
 }
 
+/** What a bid holds of its owner's money until it settles. */
+const escrowOf = (order) => (order.kind === "bid" && !order.settled ? BigInt(order.units) * BigInt(productOf(order.product).hours) * BigInt(order.price.price_micro) : 0n);
+
 function moneyForms(draw) {
-  const form = (name, work) => {
+  const form = (name, work, more = null) => {
     const amount = h("input", { type: "number", min: "0", step: "any", inputmode: "decimal", value: "1000" });
     const button = h("button", {}, t(`money.${name}`));
     const submit = async (event) => {
@@ -74,18 +79,19 @@ function moneyForms(draw) {
       await follow(button, t(`money.${name}`), (told) => work(micro, told));
       await draw();
     };
-    return h("form", { class: "row inline", onsubmit: submit }, field(t("money.amount"), amount), button);
+    return h("form", { class: "row inline", onsubmit: submit }, field(t("money.amount"), amount), more, button);
   };
   const text = (micro) => `${Number(micro) / 1e6} USD`;
   const deposit = async (micro, told) => {
-    const steps = [{ path: "/accounts/deposit", body: { amount: text(micro), amount_micro: micro }, title: t("money.deposit") }];
+    const steps = [{ path: "/accounts/deposit", body: { amount: text(micro) }, title: t("money.deposit") }];
     if (identity().kind !== "key") {
       const { data } = await get(`/accounts/${address()}`);
-      if (BigInt(data.allowance_micro ?? 0) < BigInt(micro)) steps.unshift({ path: "/accounts/approve", body: { amount: text(micro), amount_micro: micro }, title: t("account.approve") });
+      if (BigInt(data.allowance_micro ?? 0) < BigInt(micro)) steps.unshift({ path: "/accounts/approve", body: { amount: text(micro) }, title: t("account.approve") });
     }
     return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));
   };
-  const withdraw = async (micro) => settled(await act("/accounts/withdraw", { amount: text(micro), amount_micro: micro, to: address() }));
+  const to = h("input", { type: "text", value: address(), autocomplete: "off", spellcheck: "false" });
+  const withdraw = async (micro) => settled(await act("/accounts/withdraw", { amount: text(micro), to: to.value.trim() }));
   const faucet = async (event) => {
     await fund(event.currentTarget);
     await draw();
@@ -94,13 +100,13 @@ function moneyForms(draw) {
     "details",
     { class: "money" },
     h("summary", {}, t("money.title")),
-    h("div", { class: "row" }, form("deposit", deposit), form("withdraw", withdraw), market().faucet ? h("button", { onclick: faucet }, t("account.faucet")) : null),
+    h("div", { class: "row" }, form("deposit", deposit), form("withdraw", withdraw, field(t("money.to"), to)), market().faucet ? h("button", { onclick: faucet }, t("account.faucet")) : null),
   );
 }
 
 const productCell = (product) => h("a", { href: productLink(product) }, h("strong", {}, placeName(product.area)), h("small", {}, `${className(product.class)} · ${when(product)}`));
 
-function holdings(rows, again) {
+function holdings(rows, redraw) {
   if (!rows.length) return nothing(t("portfolio.noUnits"), h("a", { href: "#/" }, t("portfolio.buy")));
   return table(
     t("portfolio.units"),
@@ -108,7 +114,7 @@ function holdings(rows, again) {
       [t("col.product"), productCell],
       [t("col.units"), (row) => h("span", { class: "number" }, units(row.units)), "right"],
       [t("col.starts"), (row) => h("span", { class: "number", "data-until": row.start_s, title: momentBoth(row.start_s) }, ""), "right"],
-      ["", (row) => h("span", { class: "row tight end" }, redeemButton(row, again), h("a", { class: "button", href: productLink(row, `?side=sell&units=${row.units}`) }, t("ticket.sell"))), "right"],
+      ["", (row) => h("span", { class: "row tight end" }, redeemButton(row, redraw), h("a", { class: "button", href: productLink(row, `?side=sell&units=${row.units}`) }, t("ticket.sell"))), "right"],
     ],
     rows,
   );
@@ -120,36 +126,36 @@ function orders(rows) {
     t("portfolio.orders"),
     [
       [t("col.kind"), (row) => h("span", { class: `badge ${row.kind}` }, say("kind", row.kind))],
-      [t("col.product"), (row) => orderProduct(row)],
+      [t("col.product"), (row) => productCell(productOf(row.product))],
       [t("col.units"), (row) => number(row.units), "right"],
-      [t("col.limit"), (row) => limitCell(row), "right"],
-      [t("col.state"), (row) => orderState(row), "right"],
+      [t("col.limit"), limitCell, "right"],
+      [t("col.state"), orderState, "right"],
     ],
     rows,
   );
 }
 
-const orderProduct = (row) => (row.area !== undefined || row.class ? productCell(row) : h("a", { href: productLink(row) }, row.product));
-
-const limitCell = (row) => h("span", {}, referencePrice(row.price, row.class_id ?? 1), h("small", {}, `USD / ${referenceName(row.class_id ?? 1)}`));
+const limitCell = (row) => {
+  const { class_id: classId } = productOf(row.product);
+  return h("span", {}, referencePrice(row.price, classId), h("small", {}, `USD / ${referenceName(classId)}`));
+};
 
 function orderState(row) {
   if (row.settled) return t("order.settled", { units: units(row.filled ?? 0) });
-  if (row.round_ends_s) return h("span", { class: "number left", "data-until": row.round_ends_s, "data-whole": roundSeconds() }, "");
-  return t("order.round", { round: number(row.round) });
+  return h("span", { class: "number left", title: t("order.round", { round: number(row.round) }), "data-until": (row.round + 1) * roundSeconds(), "data-whole": roundSeconds() }, "");
 }
 
 /** Every line of the account, with what it was before and after. */
 function lines(rows) {
   if (!rows.length) return nothing(t("portfolio.noLines"));
-  const amount = (row, value) => (row.asset === "cash" || row.asset === "USD" || row.unit === "micro" ? dollars(value) : number(Number(value)));
-  const unit = (row) => (row.asset === "cash" || row.asset === "USD" || row.unit === "micro" ? "USD" : t("unit.name"));
+  const amount = (row, value) => (row.asset === "cash" ? dollars(value) : number(Number(value)));
+  const unit = (row) => (row.asset === "cash" ? "USD" : t("unit.name"));
   return table(
     t("portfolio.statement"),
     [
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.what"), (row) => say("what", row.what)],
-      [t("col.asset"), (row) => short(String(row.asset), 24, 8)],
+      [t("col.asset"), (row) => (row.asset === "cash" ? say("what", "cash") : productCell(productOf(row.asset)))],
       [t("col.changeBy"), (row) => h("span", { class: `number ${String(row.change).startsWith("-") ? "minus" : "plus"}` }, `${String(row.change).startsWith("-") ? "" : "+"}${amount(row, row.change)} ${unit(row)}`), "right"],
       [t("col.after"), (row) => `${amount(row, row.after)} ${unit(row)}`, "right"],
       [t("col.proof"), (row) => h("span", { class: "mono", title: row.transaction }, short(row.transaction)), "right"],

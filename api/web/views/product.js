@@ -1,4 +1,5 @@
 // One product: its curves, its prices, its book, its fills, and the form to buy or sell it.
+import { again } from "/web/again.js";
 import { now } from "/web/clock.js";
 import { h, icon, put } from "/web/dom.js";
 import { compact, momentBoth, moment, number, referenceName, referencePrice, unitPriceText, units, windowText } from "/web/format.js";
@@ -38,10 +39,9 @@ export async function open([code], options) {
     ),
   );
   drawHistory(state, boxes.history);
-  const update = async (kind, event) => {
-    if (kind === "reorg" || event.products?.includes(code) || ended(state)) await draw().catch(() => null);
-  };
-  return { node, title: `${className(product.class)} ${placeName(product.area)}`, update, close: () => state.chart?.close() };
+  const redraw = again(draw);
+  const update = (kind, event) => (kind === "reorg" || event.products?.includes(code) || ended(state)) && redraw();
+  return { node, title: `${className(product.class)} ${placeName(product.area)}`, update, close: () => [redraw.stop(), state.chart?.close()] };
 }
 
 const ended = (state) => state.round === null && state.depth && state.depth.round_ends_s <= now();

@@ -4,7 +4,7 @@ import { h, link, put } from "/web/dom.js";
 import { day, hoursText, moment, number, percent, units, usd } from "/web/format.js";
 import { all, get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
-import { areas, classes, devices, grades, hubOf, market, tiers } from "/web/market.js";
+import { areas, classes, devices, grades, hubOf, tiers } from "/web/market.js";
 import { className, gradeName, placeName, tierName } from "/web/names.js";
 import { heat } from "/web/charts/heat.js";
 import { openAccount } from "/web/parts/account.js";
@@ -16,6 +16,7 @@ import { act, address, identity, settled } from "/web/session.js";
 
 const DAY_S = 86400;
 const WEEK_HOURS = 168;
+const ATTESTED_S = 90 * DAY_S;
 
 export async function open() {
   const list = h("div", { class: "stack" });
@@ -42,7 +43,7 @@ export async function open() {
     seen = now();
     draw().catch(() => null);
   };
-  return { node, title: t("provider.title"), update };
+  return { node, title: t("provider.title"), update, personal: true };
 }
 
 const metros = () => areas().filter((area) => !area.is_hub);
@@ -68,7 +69,8 @@ function registerForm(draw) {
   const button = h("button", { class: "primary" }, t("provider.doRegister"));
   const submit = async (event) => {
     event.preventDefault();
-    const body = { device: `${count.value}x ${device.value}`, metro: metros().find((area) => String(area.code) === metro.value)?.name ?? metro.value, class: kind.value || undefined, uri: uri.value };
+    const body = { device: `${count.value}x ${device.value}`, metro: metros().find((area) => String(area.code) === metro.value)?.name ?? metro.value, class: kind.value, uri: uri.value };
+    if (!kind.value) delete body.class;
     await follow(button, t("provider.doRegister"), async () => settled(await act("/sites", body)));
     await draw();
   };
@@ -91,21 +93,27 @@ function siteCard(site, draw) {
 function figures(site, attested) {
   const all_milli = Number(site.delivered_milli_hours ?? 0) + Number(site.failed_milli_hours ?? 0);
   return [
-    tile(t("provider.attestedUnits"), units(site.attested_units ?? 0), attested ? t("provider.until", { time: moment(site.valid_until_s), grade: say("grade", site.grade) }) : t("provider.notYet")),
+    tile(t("provider.attestedUnits"), units(site.attested_units ?? 0), attested ? t("provider.until", { time: moment(site.valid_until_s), grade: say("grade", site.grade ?? "none") }) : t("provider.notYet")),
     tile(t("provider.issuable"), units(site.issuable_units ?? 0), t("provider.derating", { share: percent(site.derating_bp ?? 10_000) })),
     tile(t("provider.record"), all_milli ? percent((Number(site.delivered_milli_hours) / all_milli) * 10_000, 2) : "–", t("provider.recordBelow", { count: number(Math.round(all_milli / 1000)) })),
   ];
 }
 
-/** A site sells nothing until an auditor has measured it. On a market for trying, whoever may attest can do it here. */
+/** A site sells nothing until an auditor has measured it; whoever is one may say so here. */
 function waitingForAuditor(site, draw) {
+  const rating = devices().find((each) => each.device === site.device && each.class === site.class);
+  const amount = h("input", { type: "number", min: "1", step: "1", value: String(Math.floor(((rating?.milli_units ?? 0) * site.devices) / 1000)) });
+  const grade = select(grades().map((each) => [each, gradeName(each)]), "STANDARD");
+  const evidence = h("input", { type: "text", required: true, placeholder: t("provider.evidenceExample"), autocomplete: "off" });
   const button = h("button", {}, t("provider.attest"));
-  button.addEventListener("click", async () => {
-    const body = { units: site.rated_units ?? undefined, grade: "STANDARD", valid_until_s: now() + 30 * DAY_S };
+  const submit = async (event) => {
+    event.preventDefault();
+    const body = { units: Number(amount.value), grade: grade.value, evidence: evidence.value, valid_until_s: now() + ATTESTED_S };
     await follow(button, t("provider.attest"), async () => settled(await act(`/sites/${site.site}/attest`, body)));
     await draw();
-  });
-  return h("p", { class: "warn row spread" }, t("provider.waiting"), market().faucet ? button : null);
+  };
+  const form = h("form", { class: "row inline", onsubmit: submit }, field(t("ticket.units"), amount), field(t("filter.grade"), grade), field(t("provider.evidence"), evidence), button);
+  return h("div", { class: "stack" }, h("p", { class: "warn" }, t("provider.waiting")), h("details", {}, h("summary", {}, t("provider.attest")), form));
 }
 
 async function more(site, box, attested, draw) {
@@ -138,7 +146,7 @@ const earned = (data) => [
 
 /** A day in one form: which day, how near the buyers, how sure; amount and limit are the ticket's. */
 function offerForm(site, draw) {
-  const state = { start_s: (Math.floor(now() / DAY_S) + 1) * DAY_S, hours: 24, tier: "HUB", grade: site.grade && site.grade !== "NONE" ? site.grade : "STANDARD" };
+  const state = { start_s: (Math.floor(now() / DAY_S) + 1) * DAY_S, hours: 24, tier: "HUB", grade: site.grade ?? "STANDARD" };
   const box = h("div");
   const days = Array.from({ length: 7 }, (_, index) => state.start_s + index * DAY_S);
   const show = async () => {
@@ -178,7 +186,7 @@ function codeOf(site, { start_s, hours, tier, grade }) {
 
 /** Everyone's sites: what is listed here is attested, and can be sold. */
 function neighbours(sites) {
-  const known = new Set(classes().map((each) => each.name));
+  const known = new Set(classes().map((each) => each.class));
   const rows = sites.filter((site) => !known.size || known.has(site.class)).slice(0, 60);
-  return h("ul", { class: "sites" }, rows.map((site) => h("li", {}, h("span", {}, h("strong", {}, `${number(site.devices)} × ${site.device}`), h("small", {}, `${className(site.class)} · ${placeName(site.metro)}`)), h("span", { class: "right" }, h("span", { class: "number" }, units(site.attested_units ?? 0)), h("small", {}, say("grade", site.grade))))));
+  return h("ul", { class: "sites" }, rows.map((site) => h("li", {}, h("span", {}, h("strong", {}, `${number(site.devices)} × ${site.device}`), h("small", {}, `${className(site.class)} · ${placeName(site.metro)}`)), h("span", { class: "right" }, h("span", { class: "number" }, units(site.attested_units ?? 0)), h("small", {}, say("grade", site.grade ?? "none"))))));
 }

@@ -1,0 +1,232 @@
+"""The page on a real market: buyers with an API key, with a wallet and with a throw-away key, a provider, an auditor.
+
+The chain is anvil, its time is set by the tests; the API runs with its index, sender and keeper."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from ledger import Grade, Signer
+from tests.api.stage import Stage, staged
+from tests.world import BUYER, PROVIDER, world_on
+
+pytestmark = pytest.mark.slow
+
+WAIT_MS = 20_000
+STAGGER_S = 6
+expect.set_options(timeout=WAIT_MS)
+WALLET = """
+const listeners = {};
+const provider = {
+  request: async ({ method, params }) => {
+    const answer = await window.walletAsked(method, params ?? []);
+    if (answer.error) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
+    return answer.result;
+  },
+  on: (name, work) => (listeners[name] = work),
+};
+const info = { uuid: "1", name: "Test Wallet", rdns: "test.wallet", icon: "data:," };
+const tell = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: { info, provider } }));
+addEventListener("eip6963:requestProvider", tell);
+tell();
+"""
+
+
+@pytest.fixture(scope="module")
+def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
+    """A market of these tests' own, kept by the API itself."""
+    services = frozenset({"index", "sender", "keeper"})
+    with world_on("anvil") as world, staged(world, tmp_path_factory.mktemp("web"), services=services) as stage:
+        yield stage
+
+
+@contextmanager
+def opened(browser: Browser, market: Stage, wallet: Signer | None = None) -> Iterator[Page]:
+    """A page of somebody who was never here, with a wallet in the browser where one is named."""
+    context = browser.new_context(base_url=str(market.client.base_url), viewport={"width": 1320, "height": 900})
+    context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    wrong: list[str] = []
+    page.on("pageerror", lambda error: wrong.append(str(error)))
+    page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
+    page.set_default_timeout(WAIT_MS)
+    if wallet:
+        page.expose_function("walletAsked", wallet_of(wallet, market.world.url))
+        page.add_init_script(WALLET)
+    try:
+        yield page
+        assert wrong == []
+    finally:
+        context.close()
+
+
+def wallet_of(signer: Signer, url: str) -> Callable[[str, list[Any]], Any]:
+    """A wallet that starts on another chain, and knows no batches; the node, which has the key too, signs."""
+    state = {"chain": "0x1"}
+
+    def ask(method: str, params: list[Any]) -> Any:
+        if method in ("eth_requestAccounts", "eth_accounts"):
+            return {"result": [signer.address]}
+        if method == "eth_chainId":
+            return {"result": state["chain"]}
+        if method == "wallet_switchEthereumChain" and state["chain"] == "0x1":
+            state["asked"] = params[0]["chainId"]
+            return {"error": {"code": 4902, "message": "unknown chain"}}
+        if method == "wallet_addEthereumChain":
+            assert params[0]["chainId"] == state["asked"]
+            state["chain"] = params[0]["chainId"]
+            return {"result": None}
+        if not method.startswith("eth_s"):
+            return {"error": {"code": 4200, "message": f"{method} is not known"}}
+        return httpx.post(url, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).json()
+
+    return ask
+
+
+def offered(market: Stage, units: int = 500) -> str:
+    """The code of a product, new to everyone, of which a site offers units in the round that begins."""
+    world = market.world
+    site, product = world.site(), world.product(24, Grade.STANDARD)
+    world.new_round()
+    world.market.offer(site, product, units, tick=400).send(world.provider)
+    market.catch_up()
+    return product.code
+
+
+def end_round(market: Stage) -> None:
+    """Lets the round end, and the few seconds that a keeper leaves work to others; the keeper does the rest."""
+    world = market.world
+    world.new_round()
+    world.clock.go_to(world.chain.time_s() + STAGGER_S)
+    market.catch_up()
+
+
+def connect_wallet(page: Page) -> None:
+    page.click("#account")
+    page.click("text=Test Wallet")
+    expect(page.locator("#account .kind.wallet")).to_be_visible()
+
+
+def buy(page: Page, code: str, units: int, price: str, gasless: bool = False) -> None:
+    page.goto(f"/#/product/{code}?units={units}")
+    expect(page.locator(".ticket .field:nth-child(1) input")).to_have_value(str(units))
+    page.fill(".ticket .field:nth-child(2) input", price)
+    if gasless:
+        page.check("text=Sign it without gas")
+    expect(page.locator(".ticket button.primary")).to_contain_text(f"{units} units for at most")
+    page.click(".ticket button.primary")
+
+
+def assert_holds(page: Page, market: Stage, units: int) -> None:
+    """The portfolio shows the units once the round was cleared and settled by the keeper."""
+    end_round(market)
+    page.goto("/#/portfolio")
+    held = page.get_by_role("region", name="Units").locator("tr", has_text=f"{units} units")
+    expect(held.first).to_be_visible()
+
+
+def test_buyer_with_an_api_key_buys_uses_and_sees_it(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    with opened(browser, market) as page:
+        buy(page, code, 300, "2.50")
+        page.click("text=Account without a wallet")
+        expect(page.locator(".notice.good", has_text="Buy 300 units")).to_be_visible()
+        assert_holds(page, market, 300)
+        page.click("td >> text=Use")
+        page.fill("dialog input[type=text]", "train.py")
+        page.click("text=Make it a lease")
+        expect(page.locator(".leasecard")).to_contain_text("300 units")
+        statement = page.locator("section", has_text="Statement")
+        expect(statement).to_contain_text("escrow of a bid")
+        with page.expect_download() as download:
+            page.click("text=CSV")
+        assert "escrow of a bid" in download.value.path().read_text()
+
+
+def test_buyer_with_a_wallet_is_led_to_the_chain_approves_and_buys(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    with opened(browser, market, BUYER) as page:
+        page.goto("/")
+        connect_wallet(page)
+        buy(page, code, 200, "2.50")
+        expect(page.locator(".notice.good", has_text="Buy 200 units")).to_be_visible()
+        assert_holds(page, market, 200)
+
+
+def test_wallet_signs_an_order_without_gas(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    sent = market.world.chain.request("eth_getTransactionCount", BUYER.address, "latest")
+    with opened(browser, market, BUYER) as page:
+        page.goto("/")
+        connect_wallet(page)
+        buy(page, code, 150, "2.50", gasless=True)
+        expect(page.locator(".notice.good", has_text="Buy 150 units")).to_be_visible()
+        assert market.world.chain.request("eth_getTransactionCount", BUYER.address, "latest") == sent
+        assert_holds(page, market, 150)
+
+
+def test_throw_away_key_does_the_same(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    with opened(browser, market) as page:
+        buy(page, code, 100, "2.50")
+        page.click("text=Throw-away key in this browser")
+        expect(page.locator(".notice.good", has_text="Buy 100 units")).to_be_visible()
+        assert_holds(page, market, 100)
+
+
+def test_order_that_cannot_be_says_what_to_do(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    with opened(browser, market, BUYER) as page:
+        page.goto("/")
+        connect_wallet(page)
+        buy(page, code, 3, "2.50")
+        problem = page.locator(".ticket .problem")
+        expect(problem).to_contain_text("units")
+        assert problem.locator("p").inner_text()
+
+
+def test_provider_registers_is_attested_and_offers_a_day(browser: Browser, market: Stage) -> None:
+    world = market.world
+    before = world.market.site_count()
+    with opened(browser, market, PROVIDER) as page:
+        page.goto("/#/provider")
+        connect_wallet(page)
+        page.locator("input[list=devices]").fill("H100 SXM5 80GB")
+        expect(page.locator("main")).to_contain_text("Worth up to 8,000 units")
+        page.click("button >> text=Register the site")
+        site = before + 1
+        card = page.locator("section.card", has=page.locator(f"h2:has-text('Site {site}:')"))
+        expect(card).to_contain_text("waits for an auditor")
+        world.market.attest(site, 8_000, Grade.STANDARD, b"\x01" * 32, world.chain.time_s() + 90 * 86_400).send(
+            world.admin
+        )
+        market.catch_up()
+        page.reload()
+        expect(card).to_contain_text("8,000 units")
+        form = card.locator(".ticket")
+        form.locator("input").nth(0).fill("4000")
+        form.locator("input").nth(1).fill("2.10")
+        expect(form.locator("button.primary")).to_have_text("Offer 4,000 units")
+        form.locator("button.primary").click()
+        expect(page.locator(".notice.good", has_text="Offer 4,000 units")).to_be_visible()
+        market.catch_up()
+        page.reload()
+        expect(card.locator(".heat rect.level3").first).to_be_visible()
+
+
+def test_auditor_recomputes_a_clearing_and_runs_an_audit(browser: Browser, market: Stage) -> None:
+    with opened(browser, market) as page:
+        page.goto(f"/#/audit/{market.sold.code}/{market.round}")
+        expect(page.locator(".verdict.good")).to_contain_text("Your browser agrees with the chain")
+        page.click("button.copy >> nth=0")
+        proof = page.evaluate("navigator.clipboard.readText()")
+        assert '"agrees": true' in proof
+        page.click("text=Run an audit")
+        expect(page.locator(".verdict", has_text="Clean")).to_be_visible(timeout=60_000)
+        page.locator("form", has_text="Address").locator("input").fill(BUYER.address)
+        page.click("button >> text=Show")
+        expect(page.locator("section", has_text="Lines of an account")).to_contain_text("deposit")
