@@ -37,6 +37,7 @@ def figures() -> Iterator[Figure]:
         fetched = fetch_and_discard(world.market, index.ranges.blocks)
         rate = index.head.events / took_s
         yield Figure("index a backfill", rate, "events/s", 10_000, yardstick=fetched, beside="fetched and dropped")
+        yield Figure("index a backfill, share of fetching", 100 * rate / fetched, "%", 60)
 
 
 def fetch_and_discard(market: Market, blocks: int) -> float:

@@ -2,13 +2,17 @@
 
 from collections.abc import Mapping
 
-from tests.bench import indexing, settle, signing
+from tests.bench import auditing, indexing, intents, memory, restart, settle, signing
 from tests.bench.figures import Suite
 
 SUITES: Mapping[str, Mapping[str, Suite]] = {
     "ledger": {
         "build and sign": signing.figures,
+        "durable intents": intents.figures,
         "index": indexing.figures,
         "signed orders settled": settle.figures,
+        "audit": auditing.figures,
+        "restart of the local chain": restart.figures,
+        "memory": memory.figures,
     },
 }
