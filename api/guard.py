@@ -49,10 +49,15 @@ class Guard:
             await refuse(refusal)(scope, receive, send_with_headers)
             return
         body = _Body(receive, self._body_bytes_max)
-        try:
-            await self._app(scope, body, send_with_headers)
-        except TooLarge as error:
-            await refuse(error)(scope, receive, send_with_headers)
+
+        async def send_unless_refused(message: Message) -> None:
+            # Whoever reads the body makes of its refusal a complaint of its own: ours says what to do.
+            if body.refusal is None:
+                await send_with_headers(message)
+            elif message["type"] == "http.response.start":
+                await refuse(body.refusal)(scope, receive, send_with_headers)
+
+        await self._app(scope, body, send_unless_refused)
 
     def _refusal(self, scope: Scope) -> Refused | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -76,6 +81,11 @@ def _name_of(host: str) -> str:
     return name if name and port.isdigit() else host
 
 
+OPENINGS_MAX = 10_000
+"""How many lists and objects a body may open. The parser goes as deep as it is told to, and py-evm has raised Python's
+own limit so far that a body of brackets alone would end the process."""
+
+
 def _too_large(limit: int) -> TooLarge:
     return TooLarge(f"The body is longer than {limit} bytes.", "Send less at once.")
 
@@ -87,11 +97,20 @@ class _Body:
         self._receive = receive
         self._limit = limit
         self._seen = 0
+        self._opened = 0
+        self.refusal: TooLarge | None = None
 
     async def __call__(self) -> Message:
         message = await self._receive()
         if message["type"] == "http.request":
-            self._seen += len(message.get("body", b""))
+            part = message.get("body", b"")
+            self._seen += len(part)
+            self._opened += part.count(b"[") + part.count(b"{")
             if self._seen > self._limit:
-                raise _too_large(self._limit)
+                self.refusal = _too_large(self._limit)
+            elif self._opened > OPENINGS_MAX:
+                text = f"The body opens more than {OPENINGS_MAX} lists and objects."
+                self.refusal = TooLarge(text, "Send less at once.")
+            if self.refusal is not None:
+                raise self.refusal
         return message

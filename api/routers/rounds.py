@@ -1,6 +1,6 @@
 """Rounds: what keepers do, and anyone may."""
 
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter
 from pydantic import Field
@@ -25,7 +25,7 @@ class RoundBody(Body):
 class SettleBody(RoundBody):
     """The slots of the orders to settle."""
 
-    slots: list[int] = Field(min_length=1, max_length=150)
+    slots: list[Annotated[int, Field(ge=0, lt=2**32)]] = Field(min_length=1, max_length=150)
 
 
 def clear_write(body: RoundBody, work: Work, caller: Who) -> Prepared:

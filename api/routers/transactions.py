@@ -102,16 +102,21 @@ def _queue(order: SignedOrder, work: Services) -> StatusShape:
 
 def _of_intent(number: int, work: Services) -> StatusShape:
     found = work.sender.status(number)
-    counted = found.counted or found.last.hash
+    counted, block, state = found.counted or found.last.hash, found.block, str(found.state)
+    if block is None and state == "broadcast":
+        # The sender looks once a second; whoever asks meanwhile need not wait for it.
+        receipt = work.chain.receipt(counted)
+        if receipt is not None and receipt.succeeded:
+            block, state = receipt.block, "included"
     return StatusShape(
         id=str(found.number),
-        state=found.state,
+        state=state,
         intent=found.number,
         transaction=counted,
         attempts=[one.hash for one in found.attempts],
-        block=found.block,
+        block=block,
         reason=found.reason,
-        events=_events(counted, work) if found.block is not None else [],
+        events=_events(counted, work) if block is not None else [],
     )
 
 

@@ -104,3 +104,27 @@ def served(app: FastAPI) -> Iterator[tuple[str, FastAPI]]:
     finally:
         server.should_exit = True
         thread.join(30)
+
+
+def new_key(stage: Stage, *scopes: str, cash: str = "", **more: Any) -> dict[str, Any]:
+    """A managed account's key; with `cash` it has so much in the market."""
+    made: dict[str, Any] = stage.post(
+        "/keys", {"name": "test", "scopes": list(scopes or ("buyer", "provider")), **more}
+    ).json()
+    if cash:
+        done(stage, stage.post("/accounts/faucet", {"amount": cash}, key=made["key"]))
+        done(stage, stage.post("/accounts/deposit", {"amount": cash}, key=made["key"], Idempotency_Key="deposit"))
+    return made
+
+
+def done(stage: Stage, response: Any) -> dict[str, Any]:
+    """The status of what was accepted, once it is in a block."""
+    assert response.status_code == 202, response.text
+    path = response.json()["links"]["status"]
+    deadline_s = monotonic() + 20
+    while True:
+        status: dict[str, Any] = stage.get(path)
+        if status["state"] in {"included", "safe", "final", "reverted", "cancelled"}:
+            return status
+        assert monotonic() < deadline_s, status
+        sleep(0.05)

@@ -58,3 +58,13 @@ def test_a_nonsense_length_is_no_crash(stage: Stage, length: str) -> None:
         wire.sendall(f"POST /rpc HTTP/1.1\r\nHost: localhost\r\nContent-Length: {length}\r\n\r\n".encode())
         status = wire.recv(100).split()[1]
     assert status in {b"400", b"413"}
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":', b'[{"":'])
+@pytest.mark.parametrize("path", ["/rpc", "/orders/preview", "/transactions"])
+def test_a_body_of_brackets_does_not_end_the_process(stage: Stage, opening: bytes, path: str) -> None:
+    body = opening * (250_000 // len(opening))
+    response = stage.client.post(path, content=body, headers={"Content-Type": "application/json"})
+    assert response.status_code == 413
+    shallow = stage.client.post(path, content=opening * 3_000, headers={"Content-Type": "application/json"})
+    assert shallow.status_code in {200, 422}

@@ -14,7 +14,7 @@ from api.services import View
 from ledger import past
 
 _HEAD = SimpleNamespace(block=9, time_s=5)
-VIEW = cast(View, SimpleNamespace(head=_HEAD, block_hash="0xhead", store=cast(Any, None)))
+VIEW = cast("View", SimpleNamespace(head=_HEAD, block_hash="0xhead", store=cast("Any", None)))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -1,0 +1,53 @@
+"""A wallet's way to the node: what reads, and what is signed; nothing that changes the chain otherwise."""
+
+import json
+
+import pytest
+
+from api.routers.rpc import BATCH_MAX, METHODS, refuse
+from tests.api.stage import Stage
+
+
+def call(method: str, *params: object) -> dict[str, object]:
+    return {"jsonrpc": "2.0", "id": 7, "method": method, "params": list(params)}
+
+
+def test_reads_are_passed_on(stage: Stage) -> None:
+    answer = stage.client.post("/rpc", json=call("eth_chainId")).json()
+    assert answer == {"jsonrpc": "2.0", "id": 7, "result": hex(stage.world.chain.chain_id)}
+    batch = stage.client.post("/rpc", json=[call("eth_blockNumber"), call("eth_chainId")]).json()
+    assert len(batch) == 2
+
+
+@pytest.mark.parametrize(
+    "method", ["anvil_setBalance", "evm_mine", "eth_sendTransaction", "eth_accounts", "personal_sign", "debug_x", ""]
+)
+def test_what_changes_the_chain_is_not(stage: Stage, method: str) -> None:
+    head = stage.world.chain.block().number
+    for body in (call(method), [call("eth_chainId"), call(method)]):
+        error = stage.client.post("/rpc", json=body).json()["error"]
+        assert error["code"] == -32_601
+    assert stage.world.chain.block().number == head
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"", -32_700),
+        (b"[" * 5_000, -32_700),
+        (b"[]", -32_600),
+        (b"7", -32_600),
+        (b"[7]", -32_600),
+        (b'{"method": 7}', -32_601),
+        (b'{"method": ["eth_chainId"]}', -32_601),
+        (json.dumps([{"method": "eth_chainId"}] * (BATCH_MAX + 1)).encode(), -32_600),
+    ],
+)
+def test_what_is_no_call_is_refused(body: bytes, code: int) -> None:
+    assert refuse(body)["error"]["code"] == code
+
+
+def test_two_methods_in_one_call_do_not_get_past() -> None:
+    # The last of two members of one name is what both sides read.
+    assert refuse(b'{"method": "eth_chainId", "method": "evm_mine"}') is not None
+    assert all(method.startswith(("eth_", "net_", "web3_")) for method in METHODS)
