@@ -109,7 +109,7 @@ class Up:
         chain.clock.go_to(chain.time_s() + 1)
         live = Live(self._market())
         live.furnish()
-        live.prelude(max(0, min(PRELUDE_ROUNDS, (int(time.time()) - chain.time_s()) // TERMS.round_s - 1)))
+        live.prelude(PRELUDE_ROUNDS, int(time.time()))
         chain.clock.go_to(max(int(time.time()), chain.time_s() + 1))
 
     # ---- the market

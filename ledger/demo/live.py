@@ -208,14 +208,17 @@ class Live:
             for bid in random.sample(like, min(BIDS, len(like)))
         ]
 
-    def prelude(self, rounds: int) -> None:
-        """So many rounds played at once, on a local chain whose clock lies behind: there is something to look at."""
+    def prelude(self, rounds: int, until_s: int | None = None) -> None:
+        """So many rounds played at once, on a local chain whose clock lies behind: there is something to look at.
+        Fewer where they would end after `until_s`, in seconds since the epoch."""
         market, clock = self.market, self.market.chain.clock
         if clock is None:
             raise InputError("Rounds of the past need a chain whose clock can be set.", "Leave them out.")
         self._hurries = True
         for _ in range(rounds):
             round_ = -(-market.chain.time_s() // market.deployment.terms.round_s)
+            if until_s is not None and market.round_end_s(round_) > until_s:
+                break
             if market.current_round() < round_:
                 clock.go_to(market.round_end_s(round_ - 1))
             orders = self.round(round_)
