@@ -202,9 +202,9 @@ class Services:
 
 def open_services(settings: ApiSettings) -> Services:
     """Connects, checks the deployment, opens the database. Raises LedgerError."""
-    ledger = settings.ledger
-    chain = connect(ledger.rpc_url.reveal(), ledger.chain_id, ledger.rpc_timeout_s)
-    deployment = load_deployment(ledger.manifest)
-    services = Services(settings, chain, deployment, open_store(ledger.database))
+    said = settings.ledger
+    chain = connect(said.rpc_url.reveal(), said.chain_id, said.rpc_timeout_s)
+    deployment = load_deployment(said.manifest)
+    services = Services(settings, chain, deployment, open_store(said.database))
     services.market.check()
     return services

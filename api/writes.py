@@ -252,12 +252,12 @@ def add_writes(router: APIRouter, path: str, prepare: Callable[..., Prepared], w
     for function in (preview_it, build_it, submit_it):
         function.__annotations__["prepared"] = wanted
     refusals = problems(400, 401, 403, 404, 409, 413, 422, 429, 502, 503)
-    router.post(f"{path}/preview", summary=f"Look first: {what}", operation_id=f"{name}-preview", responses=refusals)(
+    # A wallet needs no key to look or to have something built: the credentials are optional there.
+    open_to_all: dict[str, Any] = {"responses": refusals, "openapi_extra": {"security": [{}]}}
+    router.post(f"{path}/preview", summary=f"Look first: {what}", operation_id=f"{name}-preview", **open_to_all)(
         preview_it
     )
-    router.post(f"{path}/build", summary=f"For a wallet: {what}", operation_id=f"{name}-build", responses=refusals)(
-        build_it
-    )
+    router.post(f"{path}/build", summary=f"For a wallet: {what}", operation_id=f"{name}-build", **open_to_all)(build_it)
     router.post(
         path,
         summary=f"Signed here: {what}",

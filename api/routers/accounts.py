@@ -222,7 +222,8 @@ class FaucetBody(AmountBody):
     "/faucet",
     status_code=202,
     summary="Play money, and gas to use it, on a demo market",
-    responses=problems(403, 409),
+    responses=problems(401, 403, 409),
+    openapi_extra={"security": [{}]},
 )
 def ask_faucet(body: FaucetBody, work: Work, caller: Who) -> Accepted:
     owner, amount_micro = owner_of(caller, body.owner), _micro(body.amount)

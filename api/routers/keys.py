@@ -48,7 +48,7 @@ class NewKey(KeyShape):
     key: str = Field(examples=["cl_4nT…"])
 
 
-@router.post("", status_code=201, summary="Make a key, and the account it signs for")
+@router.post("", status_code=201, summary="Make a key, and the account it signs for", openapi_extra={"security": [{}]})
 def make_key(body: KeyBody, work: Work, caller: Admin) -> NewKey:
     if caller.key is not None:
         raise NotAllowed("A key makes no other keys.", "Ask without one, or as the admin.")

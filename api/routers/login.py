@@ -78,7 +78,7 @@ def sign_in(body: LoginBody, work: Work, request: Request) -> SessionShape:
     return SessionShape(token=token, address=login.address, expires_s=now + SESSION_S)
 
 
-@router.get("", summary="Who am I?")
+@router.get("", summary="Who am I?", openapi_extra={"security": [{}]})
 def who(caller: Who) -> WhoShape:
     return WhoShape(
         address=caller.address,

@@ -202,7 +202,12 @@ class Typed(Shape):
     order: SignedFields
 
 
-@router.post("/typed-data", summary="For a wallet to sign: an order without gas", responses=problems(403))
+@router.post(
+    "/typed-data",
+    summary="For a wallet to sign: an order without gas",
+    responses=problems(401, 403),
+    openapi_extra={"security": [{}]},
+)
 def build_typed(body: TypedBody, work: Work, caller: Who) -> Typed:
     owner, read = owner_of(caller, body.owner), Read(body, work)
     account = work.market.account(owner)

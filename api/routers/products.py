@@ -3,6 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query
+from fastapi import Path as InPath
 from pydantic import Field
 
 from api.auth import Work
@@ -137,7 +138,13 @@ class OrderShape(Shape):
     transaction: str
 
 
-def product_of(code: str) -> Product:
+_CODE = r"^[A-Z_0-9]{3,20}\.(METRO|HUB|WIDE)\.[0-9]{1,5}\.(BASIC|STANDARD|PREMIUM)\.[0-9T:-]{3,20}\.[0-9]{1,3}h$"
+
+
+# What does not look like a code is not found: it is no mistake in a request, but a page that is not there.
+def product_of(
+    code: Annotated[str, InPath(max_length=120, examples=[CODE_EXAMPLE], json_schema_extra={"pattern": _CODE})],
+) -> Product:
     """The product in a path. Raises NotThere for a code that names none."""
     try:
         return Product.from_code(code)
