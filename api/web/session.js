@@ -70,14 +70,8 @@ export async function act(path, body, { gasless = false, once = crypto.randomUUI
 /** Several acts as one where the wallet can (EIP-5792), else one after the other; `told(n)` before each. */
 export async function actAll(steps, told = () => {}) {
   if (current?.kind === "wallet" && steps.length > 1) {
-    const { sendTogether } = await import("/web/wallets.js");
-    const calls = [];
-    for (const { path, body } of steps) {
-      const built = await post(`${path}/build`, WITH_OWNER(body));
-      calls.push((built.data ?? built).transaction);
-    }
-    const together = await sendTogether(current, calls);
-    if (together) return settled(together);
+    const { canBatch, sendTogether } = await import("/web/wallets.js");
+    if (await canBatch(current)) return settled(await sendTogether(current, await callsOf(steps)));
   }
   let last = null;
   for (const [place, { path, body, gasless }] of steps.entries()) {
@@ -85,6 +79,16 @@ export async function actAll(steps, told = () => {}) {
     last = await settled(await act(path, body, { gasless }));
   }
   return last;
+}
+
+/** The steps' calls. One that only an earlier step makes possible says itself what it calls. */
+async function callsOf(steps) {
+  const calls = [];
+  for (const { path, body, call } of steps) {
+    const { to, data, value } = call ? await call() : (await post(`${path}/build`, WITH_OWNER(body))).transaction;
+    calls.push({ to, data, value: value ?? "0x0" });
+  }
+  return calls;
 }
 
 const idOf = (answer) => {

@@ -73,22 +73,25 @@ export async function signTyped({ provider, address }, typedData) {
   return provider.request({ method: "eth_signTypedData_v4", params: [address, JSON.stringify(typedData)] });
 }
 
-/** All transactions in one prompt, where the wallet can do so at once or not at all (EIP-5792); the hash, or null. */
-export async function sendTogether({ provider, address }, transactions) {
-  const chainId = chainHex();
+/** Whether the wallet can do several calls at once or not at all (EIP-5792). */
+export async function canBatch({ provider, address }) {
   try {
-    const able = await provider.request({ method: "wallet_getCapabilities", params: [address, [chainId]] });
-    const atomic = able?.[chainId]?.atomic?.status;
-    if (atomic !== "supported" && atomic !== "ready") return null;
+    await useChain(provider);
+    const able = await provider.request({ method: "wallet_getCapabilities", params: [address, [chainHex()]] });
+    return ["supported", "ready"].includes(able?.[chainHex()]?.atomic?.status);
   } catch {
-    return null;
+    return false;
   }
-  const calls = transactions.map(({ to, data, value }) => ({ to, data, value: hex(value ?? "0x0") }));
-  const asked = { version: "2.0.0", from: address, chainId, atomicRequired: true, calls };
+}
+
+/** All calls in one prompt; gives the hash of the transaction that did them. */
+export async function sendTogether({ provider, address }, calls) {
+  const asked = { version: "2.0.0", from: address, chainId: chainHex(), atomicRequired: true, calls };
   const { id } = await provider.request({ method: "wallet_sendCalls", params: [asked] });
   for (let tries = 0; tries < 240; tries += 1) {
     const { status, receipts } = await provider.request({ method: "wallet_getCallsStatus", params: [id] });
-    if (status >= 200) return receipts?.[0]?.transactionHash ?? null;
+    if (status >= 400) throw new Error(t("act.reverted"));
+    if (status >= 200) return receipts.at(-1).transactionHash;
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
   throw new Error(t("act.late", { id }));

@@ -2,38 +2,22 @@
 
 The chain is anvil, its time is set by the tests; the API runs with its index, sender and keeper."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
-import httpx
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from ledger import Grade, Signer
 from tests.api.stage import Stage, staged
-from tests.world import BUYER, PROVIDER, world_on
+from tests.web.wallet import IN_PAGE, Wallet
+from tests.world import BUYER, PROVIDER, STRANGER, world_on
 
 pytestmark = pytest.mark.slow
 
 WAIT_MS = 20_000
 STAGGER_S = 6
 expect.set_options(timeout=WAIT_MS)
-WALLET = """
-const listeners = {};
-const provider = {
-  request: async ({ method, params }) => {
-    const answer = await window.walletAsked(method, params ?? []);
-    if (answer.error) throw Object.assign(new Error(answer.error.message), { code: answer.error.code });
-    return answer.result;
-  },
-  on: (name, work) => (listeners[name] = work),
-};
-const info = { uuid: "1", name: "Test Wallet", rdns: "test.wallet", icon: "data:," };
-const tell = () => dispatchEvent(new CustomEvent("eip6963:announceProvider", { detail: { info, provider } }));
-addEventListener("eip6963:requestProvider", tell);
-tell();
-"""
 
 
 @pytest.fixture(scope="module")
@@ -45,7 +29,7 @@ def market(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stage]:
 
 
 @contextmanager
-def opened(browser: Browser, market: Stage, wallet: Signer | None = None) -> Iterator[Page]:
+def opened(browser: Browser, market: Stage, wallet: Wallet | None = None) -> Iterator[Page]:
     """A page of somebody who was never here, with a wallet in the browser where one is named."""
     context = browser.new_context(base_url=str(market.client.base_url), viewport={"width": 1320, "height": 900})
     context.grant_permissions(["clipboard-read", "clipboard-write"])
@@ -55,8 +39,8 @@ def opened(browser: Browser, market: Stage, wallet: Signer | None = None) -> Ite
     page.on("console", lambda said: wrong.append(said.text) if "Content Security" in said.text else None)
     page.set_default_timeout(WAIT_MS)
     if wallet:
-        page.expose_function("walletAsked", wallet_of(wallet, market.world.url))
-        page.add_init_script(WALLET)
+        page.expose_function("walletAsked", wallet.asked)
+        page.add_init_script(IN_PAGE)
     try:
         yield page
         assert wrong == []
@@ -64,27 +48,8 @@ def opened(browser: Browser, market: Stage, wallet: Signer | None = None) -> Ite
         context.close()
 
 
-def wallet_of(signer: Signer, url: str) -> Callable[[str, list[Any]], Any]:
-    """A wallet that starts on another chain, and knows no batches; the node, which has the key too, signs."""
-    state = {"chain": "0x1"}
-
-    def ask(method: str, params: list[Any]) -> Any:
-        if method in ("eth_requestAccounts", "eth_accounts"):
-            return {"result": [signer.address]}
-        if method == "eth_chainId":
-            return {"result": state["chain"]}
-        if method == "wallet_switchEthereumChain" and state["chain"] == "0x1":
-            state["asked"] = params[0]["chainId"]
-            return {"error": {"code": 4902, "message": "unknown chain"}}
-        if method == "wallet_addEthereumChain":
-            assert params[0]["chainId"] == state["asked"]
-            state["chain"] = params[0]["chainId"]
-            return {"result": None}
-        if not method.startswith("eth_s"):
-            return {"error": {"code": 4200, "message": f"{method} is not known"}}
-        return httpx.post(url, json={"jsonrpc": "2.0", "id": 1, "method": method, "params": params}).json()
-
-    return ask
+def wallet_of(market: Stage, signer: Signer, batches: list[int] | None = None) -> Wallet:
+    return Wallet(signer, market.world.url, batches)
 
 
 def offered(market: Stage, units: int = 500) -> str:
@@ -149,7 +114,7 @@ def test_buyer_with_an_api_key_buys_uses_and_sees_it(browser: Browser, market: S
 
 def test_buyer_with_a_wallet_is_led_to_the_chain_approves_and_buys(browser: Browser, market: Stage) -> None:
     code = offered(market)
-    with opened(browser, market, BUYER) as page:
+    with opened(browser, market, wallet_of(market, BUYER)) as page:
         page.goto("/")
         connect_wallet(page)
         buy(page, code, 200, "2.50")
@@ -157,10 +122,25 @@ def test_buyer_with_a_wallet_is_led_to_the_chain_approves_and_buys(browser: Brow
         assert_holds(page, market, 200)
 
 
+def test_wallet_without_cash_gets_money_and_does_approval_and_order_at_once(browser: Browser, market: Stage) -> None:
+    code, batches = offered(market), list[int]()
+    with opened(browser, market, wallet_of(market, STRANGER, batches)) as page:
+        page.goto("/")
+        connect_wallet(page)
+        page.click("#account")
+        page.click("dialog >> text=Get 100,000 test USD")
+        expect(page.locator(".notice.good", has_text="test USD")).to_be_visible()
+        page.keyboard.press("Escape")
+        buy(page, code, 250, "2.50")
+        expect(page.locator(".notice.good", has_text="Buy 250 units")).to_be_visible()
+        assert batches == [2]
+        assert_holds(page, market, 250)
+
+
 def test_wallet_signs_an_order_without_gas(browser: Browser, market: Stage) -> None:
     code = offered(market)
     sent = market.world.chain.request("eth_getTransactionCount", BUYER.address, "latest")
-    with opened(browser, market, BUYER) as page:
+    with opened(browser, market, wallet_of(market, BUYER)) as page:
         page.goto("/")
         connect_wallet(page)
         buy(page, code, 150, "2.50", gasless=True)
@@ -178,9 +158,22 @@ def test_throw_away_key_does_the_same(browser: Browser, market: Stage) -> None:
         assert_holds(page, market, 100)
 
 
+def test_declined_signature_is_said_and_changes_nothing(browser: Browser, market: Stage) -> None:
+    code, wallet = offered(market), wallet_of(market, BUYER)
+    with opened(browser, market, wallet) as page:
+        page.goto("/")
+        connect_wallet(page)
+        wallet.refuses.add("eth_sendTransaction")
+        buy(page, code, 40, "2.50")
+        expect(page.locator(".notice.bad")).to_contain_text("You declined this in your wallet.")
+        wallet.refuses.clear()
+        page.click(".ticket button.primary")
+        expect(page.locator(".notice.good", has_text="Buy 40 units")).to_be_visible()
+
+
 def test_order_that_cannot_be_says_what_to_do(browser: Browser, market: Stage) -> None:
     code = offered(market)
-    with opened(browser, market, BUYER) as page:
+    with opened(browser, market, wallet_of(market, BUYER)) as page:
         page.goto("/")
         connect_wallet(page)
         buy(page, code, 3, "2.50")
@@ -192,7 +185,7 @@ def test_order_that_cannot_be_says_what_to_do(browser: Browser, market: Stage) -
 def test_provider_registers_is_attested_and_offers_a_day(browser: Browser, market: Stage) -> None:
     world = market.world
     before = world.market.site_count()
-    with opened(browser, market, PROVIDER) as page:
+    with opened(browser, market, wallet_of(market, PROVIDER)) as page:
         page.goto("/#/provider")
         connect_wallet(page)
         page.locator("input[list=devices]").fill("H100 SXM5 80GB")

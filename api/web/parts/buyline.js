@@ -12,10 +12,17 @@ import { ticket } from "/web/parts/ticket.js";
 
 const DAY_S = 86400;
 
+/** Eight H100 for a day, where such days are bought most. */
+function example(products) {
+  const days = products.filter((each) => each.class === "AI_LARGE" && each.hours === 24 && each.area);
+  const busiest = days.sort((one, other) => other.volume_units_total - one.volume_units_total)[0];
+  return t("buy.example", { place: busiest?.area.name ?? "Frankfurt" });
+}
+
 /** The line; `products()` are those of the board. */
 export function buyLine(products) {
   const state = { need: null, amount: null, place: undefined, start: undefined, product: null, turn: 0 };
-  const words = h("input", { class: "need", type: "text", value: t("buy.example"), "aria-label": t("buy.label"), autocomplete: "off", spellcheck: "false", enterkeyhint: "go" });
+  const words = h("input", { class: "need", type: "text", value: example(products()), "aria-label": t("buy.label"), autocomplete: "off", spellcheck: "false", enterkeyhint: "go" });
   const understood = h("div", { class: "understood" });
   const result = h("div", { class: "result", "aria-live": "polite" });
   const search = async () => {

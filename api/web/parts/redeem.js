@@ -48,10 +48,14 @@ export const trust = (site) => {
   return all_milli ? Number(site.delivered_milli_hours) / all_milli : 1;
 };
 
+/** The same in words; a site that never had to deliver has no record. */
+export const record = (site) =>
+  Number(site.delivered_milli_hours) + Number(site.failed_milli_hours) ? t("site.record", { share: percent(trust(site) * 10_000, 2) }) : t("site.noRecord");
+
 function form(product, sites, dialog, again) {
   if (!sites.length) return nothing(t("redeem.nobody"));
   const ranked = [...sites].sort((one, other) => trust(other) - trust(one) || one.site - other.site);
-  const name = (site) => t("redeem.site", { site: number(site.site), device: site.device, place: placeName(site.metro), share: percent(trust(site) * 10_000) });
+  const name = (site) => t("redeem.site", { site: number(site.site), device: site.device, place: placeName(site.metro), record: record(site) });
   const site = select(ranked.map((each) => [each.site, name(each)]), ranked[0].site);
   const amount = h("input", { type: "number", min: "1", max: String(product.units), value: String(product.units), inputmode: "numeric" });
   const job = h("input", { type: "text", placeholder: t("redeem.jobExample"), autocomplete: "off" });

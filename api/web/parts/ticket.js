@@ -162,6 +162,8 @@ function refusalBox(refusal, ask) {
 /** A missing approval is no refusal: the form asks for it as its own first step. */
 const mendable = (refusal) => /Allowance/.test(`${refusal.contract_error ?? ""}${refusal.name ?? ""}`) && identity()?.kind !== "key";
 
+const callOf = async (product, state) => (await import("/web/calls.js")).orderCall(product, state.answer.body);
+
 /** Places the order; where the treasury may not yet take the money, that is asked for first. */
 async function place(button, state, product) {
   const title = label(state, product);
@@ -173,7 +175,7 @@ async function place(button, state, product) {
       const short = need - BigInt(account.cash_micro ?? 0);
       if (short > BigInt(account.allowance_micro ?? 0)) steps.push({ path: "/accounts/approve", body: { amount: exactUsd(short) }, title: t("account.approve") });
     }
-    steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title });
+    steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title, call: () => callOf(product, state) });
     return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));
   });
 }

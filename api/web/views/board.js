@@ -137,7 +137,7 @@ function fillLine(line, product) {
     line,
     h("span", { class: "c-product" }, h("strong", {}, placeName(product.area)), h("small", {}, `${className(product.class)} · ≤ ${t("unit.ms", { count: latencyOf(product.tier) })} · ${gradeName(product.grade)}`)),
     h("span", { class: "c-window", title: windowText(product.start_s, product.end_s) }, starts(product), h("small", {}, hoursText(product.hours))),
-    h("span", { class: "c-price" }, product.last ? [h("strong", { class: "number" }, referencePrice(product.last.price, product.class_id)), h("small", {}, `USD / ${referenceName(product.class_id)}`), h("small", { class: "fine" }, unitPriceText(product.last.price))] : h("small", {}, t("board.noPrice"))),
+    h("span", { class: "c-price" }, product.last ? [h("strong", { class: "number" }, referencePrice(product.last.price, product.class_id)), h("small", { class: "unit" }, ` USD / ${referenceName(product.class_id)}`), h("small", { class: "fine" }, unitPriceText(product.last.price))] : h("small", {}, t("board.noPrice"))),
     h("span", { class: "c-change" }, changeMark(product.change_bp)),
     h("span", { class: "c-volume" }, h("span", { class: "number" }, compact(product.volume_units_24h ?? 0)), h("small", {}, t("board.volumeUnit"))),
     h("span", { class: "c-trend" }, spark(product.sparkline, t("spark.label"))),

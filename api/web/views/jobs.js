@@ -1,15 +1,18 @@
 // A job in words: what it is in units, where it would run, what it costs there.
 import { now } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
-import { hoursText, number, percent, referenceName, referencePrice, units, usd } from "/web/format.js";
-import { all, query } from "/web/http.js";
+import { hoursText, number, referenceName, referencePrice, units, usd } from "/web/format.js";
+import { all, get, query } from "/web/http.js";
 import { t, say } from "/web/i18n.js";
 import { latencyOf } from "/web/market.js";
 import { className, placeName, productLink, when } from "/web/names.js";
 import { convert, matching, read } from "/web/need.js";
 import { paused, section, table } from "/web/parts/fields.js";
 import { nothing, problemBox } from "/web/parts/notice.js";
-import { serves, trust } from "/web/parts/redeem.js";
+import { record, serves, trust } from "/web/parts/redeem.js";
+
+const SITES_MAX = 10;
+const HOUR_S = 3600;
 
 export async function open(_, options) {
   const words = h("input", { class: "need", type: "text", id: "job", value: options.get("q") ?? t("jobs.example"), autocomplete: "off", spellcheck: "false" });
@@ -88,16 +91,31 @@ function siteRows(need, amount, state, products) {
   const product = products[0] ?? { class: amount.class, tier: need.area ? (need.area.is_hub ? "HUB" : "METRO") : "WIDE", area: need.area };
   const sites = state.sites.filter((site) => serves(site, product) && site.attested_units > 0);
   if (!sites.length) return nothing(t("jobs.noSites"));
-  const fits = (site) => Math.min(1, (site.issuable_units ?? site.attested_units) / amount.units);
-  return table(
+  const shown = sites.sort((one, other) => trust(other) - trust(one) || other.issuable_units - one.issuable_units).slice(0, SITES_MAX);
+  const rows = table(
     t("jobs.sites"),
     [
       [t("col.site"), (site) => h("span", {}, h("strong", {}, t("jobs.site", { site: number(site.site) })), h("small", {}, `${number(site.devices)} × ${site.device}`))],
       [t("col.where"), (site) => placeName(site.metro)],
       [t("col.attested"), (site) => units(site.attested_units), "right"],
-      [t("col.record"), (site) => percent(trust(site) * 10_000, 2), "right"],
-      [t("jobs.fits"), (site) => h("span", {}, h("meter", { min: "0", max: "1", value: String(fits(site)), "aria-label": t("jobs.fits") }), h("small", {}, percent(fits(site) * 10_000, 0))), "right"],
+      [t("col.record"), record, "right"],
+      [t("jobs.fits"), (site) => h("span", { class: "number", "data-free": site.site }, "…"), "right"],
     ],
-    sites.sort((one, other) => fits(other) - fits(one) || trust(other) - trust(one)).slice(0, 10),
+    shown,
   );
+  free(rows, shown, product, amount);
+  return rows;
+}
+
+/** Fills in what each site has free in every hour of the product's window. */
+async function free(box, sites, product, amount) {
+  const hours = product.hours ?? amount.hours;
+  const first = Math.floor((product.start_s ?? now() + HOUR_S) / HOUR_S);
+  for (const site of sites) {
+    const cell = box.querySelector(`[data-free="${site.site}"]`);
+    const calendar = await get(`/sites/${site.site}/calendar?start_hour=${first}&hours=${hours}`).catch(() => null);
+    const least = calendar ? Math.min(...calendar.data.hours.map((each) => each.free_units)) : null;
+    put(cell, least === null ? "–" : units(least));
+    cell.classList.toggle("good", least !== null && least >= amount.units);
+  }
 }

@@ -4,7 +4,7 @@ import { now } from "/web/clock.js";
 import { h, icon, put } from "/web/dom.js";
 import { compact, momentBoth, moment, number, referenceName, referencePrice, unitPriceText, units, windowText } from "/web/format.js";
 import { all, get, query } from "/web/http.js";
-import { t, say } from "/web/i18n.js";
+import { t } from "/web/i18n.js";
 import { roundSeconds } from "/web/market.js";
 import { className, gradeName, placeName, tierName, when } from "/web/names.js";
 import { curve } from "/web/charts/curve.js";
@@ -137,21 +137,23 @@ function book(depth, product) {
 }
 
 function fills(state) {
-  const rows = state.clearings.slice(0, 20);
+  const rows = state.clearings.filter((each) => each.units).slice(0, 20);
+  const quiet = state.clearings.filter((each) => !each.units).length;
   if (!rows.length) return nothing(t("product.noFills"));
   const { product } = state;
   const audit = (row) => h("a", { href: `#/audit/${encodeURIComponent(product.product)}/${row.round}` }, t("audit.verify"));
-  return table(
+  const list = table(
     t("product.fills"),
     [
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.round"), (row) => number(row.round), "right"],
-      [t("col.priceOf", { unit: `USD / ${referenceName(product.class_id)}` }), (row) => (row.units ? h("strong", {}, referencePrice(row.price, product.class_id)) : say("clearing", "none")), "right"],
+      [t("col.priceOf", { unit: `USD / ${referenceName(product.class_id)}` }), (row) => h("strong", {}, referencePrice(row.price, product.class_id)), "right"],
       [t("col.units"), (row) => number(row.units), "right"],
       [t("col.orders"), (row) => number(row.orders ?? 0), "right"],
       ["", audit, "right"],
     ],
     rows,
   );
+  return [list, quiet ? h("p", { class: "fine" }, t("product.quiet", { count: number(quiet) })) : null];
 }
 
