@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.bench import auditing, indexing, intents, memory, restart, settle, signing
+from tests.bench import api, auditing, indexing, intents, memory, restart, settle, signing
 from tests.bench.figures import Suite
 
 SUITES: Mapping[str, Mapping[str, Suite]] = {
@@ -15,4 +15,5 @@ SUITES: Mapping[str, Mapping[str, Suite]] = {
         "restart of the local chain": restart.figures,
         "memory": memory.figures,
     },
+    "api": {"reads and writes": api.figures},
 }
