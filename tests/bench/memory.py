@@ -33,8 +33,7 @@ GROWTH_MAX = 1.5
 """How much more memory a history a hundred times as long may take, by our own standard."""
 
 _ROOT = Path(__file__).parents[2]
-_A_CALL, _AT_ONCE, _RECIPIENTS = 200, 5, 64
-# Five of them fit in a block, so that each batch is mined at once.
+_A_CALL, _RECIPIENTS = 200, 64
 _GAS = 5_000_000
 _KIB_PER_MIB = 1_024
 
@@ -109,9 +108,9 @@ def _move(world: World, mover: tuple[Interface, str, Product], places: range) ->
         args = units, product.id, first, min(_A_CALL, places.stop - first), _RECIPIENTS
         made = interface.call(address, "move", *args)
         calls.append(Call(made.contract, made.to, made.data, gas=_GAS))
-    for start in range(0, len(calls), _AT_ONCE):
-        part = [(call, world.stranger) for call in calls[start : start + _AT_ONCE]]
-        world.market.sender.wait_all(world.market.sender.submit_many(part, simulate=False))
+    for call in calls:
+        # One a block, as wide as blocks of a busy market are.
+        world.market.sender.wait_all(world.market.sender.submit_many([(call, world.stranger)], simulate=False))
     # So that all of it is final: the index then reads it in ranges, as it does what is long past.
     world.chain.request("anvil_mine", hex(70))
 
