@@ -5,6 +5,7 @@ export const LANGUAGES = { en: "English", zh: "中文" };
 
 let language = "en";
 let words = EN;
+let places = {};
 
 /** Loads the language that was chosen before, or the browser's. */
 export async function startLanguage() {
@@ -14,7 +15,9 @@ export async function startLanguage() {
 
 export async function setLanguage(next) {
   language = next in LANGUAGES ? next : "en";
-  words = language === "zh" ? (await import("/web/words/zh.js")).ZH : EN;
+  const chinese = language === "zh" ? await Promise.all([import("/web/words/zh.js"), import("/web/words/places.js")]) : null;
+  words = chinese ? chinese[0].ZH : EN;
+  places = chinese ? chinese[1].PLACES : {};
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   keep("language", language);
 }
@@ -33,6 +36,10 @@ export function say(group, word) {
   const key = `${group}.${String(word).toLowerCase()}`;
   return words[key] ?? EN[key] ?? String(word).toLowerCase().replaceAll("_", " ");
 }
+
+/** A place by the name that the standard gives it; and all names that have another in this language. */
+export const place = (name) => places[name] ?? name;
+export const translatedPlaces = () => places;
 
 /** What this browser remembers; null where it keeps nothing. */
 export function recalled(name) {

@@ -1,15 +1,11 @@
 // Names of products and places for people.
-import { t, say, currentLanguage } from "/web/i18n.js";
+import { place, say, t } from "/web/i18n.js";
 import { day, clockTime, hoursText, percent, currentZone } from "/web/format.js";
 import { areaOf, classOf, latencyOf, promiseOf } from "/web/market.js";
 
 const zoneName = () => (currentZone() === "utc" ? "UTC" : t("time.local"));
 
-export const placeName = (area) => (area ? (currentLanguage() === "zh" ? translated(area.name) : area.name) : t("place.anywhere"));
-const translated = (name) => {
-  const text = say("area", name);
-  return text === name.toLowerCase() ? name : text;
-};
+export const placeName = (area) => (area ? place(area.name) : t("place.anywhere"));
 export const className = (name) => say("class", name);
 export const tierName = (tier) => t("tier.name", { name: say("tier", tier), ms: latencyOf(tier) });
 export const gradeName = (grade) => t("grade.name", { name: say("grade", grade), share: percent(promiseOf(grade)) });

@@ -1,6 +1,7 @@
 // Reads what someone needs from their own words: "8x H100, 24h, Frankfurt, from tomorrow". What it finds is shown back
 // as fields; the amount itself ("8x H100, 24h") is for the standard to convert.
 import { facts, get, query } from "/web/http.js";
+import { translatedPlaces } from "/web/i18n.js";
 import { areas, hubOf } from "/web/market.js";
 
 const HOUR_S = 3600;
@@ -18,11 +19,11 @@ const CLASSES = [
 const plain = (text) => text.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
 
 /** {amount, area, start_s, class, days}: the parts of `text`; null for what it does not say. */
-export function read(text, time_s, translated = {}) {
+export function read(text, time_s) {
   let rest = ` ${text.replace(/[，、；]/g, ",").replaceAll("×", "x").replace(/(\d+)\s*块\s*/g, "$1x ")} `;
   const said = { amount: "", area: null, start_s: null, class: null };
   [rest, said.start_s] = takeStart(rest, time_s);
-  [rest, said.area] = takeArea(rest, translated);
+  [rest, said.area] = takeArea(rest);
   for (const [pattern, name] of CLASSES) if (pattern.test(rest)) said.class = name;
   if (said.class === "HPC") rest = rest.replace(/\bhpc\b/i, "");
   said.amount = rest
@@ -48,7 +49,8 @@ function takeStart(text, time_s) {
 }
 
 /** The longest area name that the text holds, so that "US-East" is not found in "US-Eastern-Something". */
-function takeArea(text, translated) {
+function takeArea(text) {
+  const translated = translatedPlaces();
   const spelled = plain(text);
   const names = areas().flatMap((area) => [[area.name, area], ...(translated[area.name] ? [[translated[area.name], area]] : [])]);
   const found = names

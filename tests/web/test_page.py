@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tests.web.paper import ME, ROUND
 from tests.web.stall import ROOT, Stall
@@ -21,6 +21,8 @@ DRESSES = {
     "phone light": (390, "light"),
     "phone dark": (390, "dark"),
 }
+# Every view in every dress, for people to look at.
+SHOTS = ROOT / "out/page"
 ME_BY_KEY = json.dumps({"kind": "key", "key": "cl_test", "address": ME})
 FIRST_VIEW_BYTES, FIRST_VIEW_MS = 300_000, 1_000
 
@@ -75,6 +77,7 @@ def test_axe_finds_nothing_serious_in_any_view(browser: Browser, stall: Stall, d
     with page_of(browser, stall, width, scheme) as page:
         for name, view in views(stall).items():
             show(page, view)
+            page.screenshot(path=SHOTS / f"{name} {dress}.png", full_page=True)
             page.evaluate(AXE)
             report = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
             found[name] = [
@@ -116,6 +119,14 @@ def test_chinese_leaves_no_english_word_of_ours(browser: Browser, stall: Stall) 
         page.wait_for_selector("text=Check it yourself")
 
 
+def test_chinese_words_name_places_too(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall, language="zh") as page:
+        show(page, "")
+        page.fill("#need", "8 块 H100，24 小时，上海，明天")
+        page.wait_for_selector(".understood >> text=8 × H100")
+        expect(page.locator(".understood select").first.locator("option:checked")).to_have_text("上海")
+
+
 def test_text_of_strangers_stays_text(browser: Browser, stall: Stall) -> None:
     with page_of(browser, stall) as page:
         show(page, "audit")
@@ -150,6 +161,7 @@ def test_page_is_walked_and_an_order_placed_with_the_keyboard_alone(browser: Bro
 
 def test_words_become_units_place_and_start(browser: Browser, stall: Stall) -> None:
     cases = {
+        "8 H100 near São Paulo, 24h": ("8,000", "São Paulo"),
         "16x A100, 24h, EU-Central": ("6,351", "EU-Central"),
         "8x H100, 24h in Frankfurt from tomorrow": ("8,000", "Frankfurt"),
         "500 units, 24h": ("500 units", "Anywhere"),
@@ -159,9 +171,8 @@ def test_words_become_units_place_and_start(browser: Browser, stall: Stall) -> N
         show(page, "")
         for words, (amount, place) in cases.items():
             page.fill("#need", words)
-            page.wait_for_selector(f".understood >> text={amount}")
-            chosen = page.eval_on_selector(".understood select", "(node) => node.selectedOptions[0].textContent")
-            assert chosen == place, words
+            expect(page.locator(".understood")).to_contain_text(amount)
+            expect(page.locator(".understood select").first.locator("option:checked")).to_have_text(place)
 
 
 def test_clearing_is_computed_in_the_browser_and_a_forged_one_is_caught(browser: Browser, stall: Stall) -> None:

@@ -2,7 +2,7 @@
 import { h, put } from "/web/dom.js";
 import { now, tickNow } from "/web/clock.js";
 import { day, hoursText, number, referencePrice, referenceName, usd, units } from "/web/format.js";
-import { t } from "/web/i18n.js";
+import { place, t } from "/web/i18n.js";
 import { areas } from "/web/market.js";
 import { placeName, productLink, when } from "/web/names.js";
 import { convert, matching, read, reaches } from "/web/need.js";
@@ -16,7 +16,7 @@ const DAY_S = 86400;
 function example(products) {
   const days = products.filter((each) => each.class === "AI_LARGE" && each.hours === 24 && each.area);
   const busiest = days.sort((one, other) => other.volume_units_total - one.volume_units_total)[0];
-  return t("buy.example", { place: busiest?.area.name ?? "Frankfurt" });
+  return t("buy.example", { place: busiest ? placeName(busiest.area) : place("Frankfurt") });
 }
 
 /** The line; `products()` are those of the board. */

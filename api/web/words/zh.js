@@ -119,7 +119,7 @@ export const ZH = {
   "spark.label": "近期出清价格",
 
   "buy.label": "您需要什么？",
-  "buy.example": "8x H100, 24h, {place}, 明天",
+  "buy.example": "8 块 H100，24 小时，{place}，明天",
   "buy.devices": "{count} × {device} = {units}",
   "buy.soonest": "任意开始时间",
   "buy.from": "{day} 起",
@@ -371,7 +371,7 @@ export const ZH = {
   "jobs.title": "它会在哪里运行？",
   "jobs.lead": "描述作业，查看折合单位、可运行的站点和费用。",
   "jobs.label": "您的作业",
-  "jobs.example": "8x H100, 24h in Frankfurt",
+  "jobs.example": "8 块 H100，24 小时，法兰克福",
   "jobs.unitsEach": "单位 / 台",
   "jobs.unitsOf": "{class}单位",
   "jobs.unitHours": "单位·小时",
