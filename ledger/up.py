@@ -92,6 +92,17 @@ class Up:
             self._start("stream", [sys.executable, "-m", "ledger.demo.stream"])
         return page
 
+    def hints(self) -> list[str]:
+        """What to say to a shell, so that `compute-ledger` finds this market, with a key of its own that has gas."""
+        named = {"rpc_url": self._url, "manifest": str(self.settings.manifest)}
+        database = self.settings.database.reveal()
+        if database.startswith("sqlite") and self.settings.database != Settings().database:
+            named["database"] = database
+        if self._choices.rpc is None:
+            named |= {"mnemonic_file": str(self._choices.folder / "mnemonic"), "account": str(_accounts() - 1)}
+        defaults = {"rpc_url": "http://127.0.0.1:8545", "manifest": str(Settings().manifest)}
+        return [f"export {variable_of(name)}={value}" for name, value in named.items() if value != defaults.get(name)]
+
     # ---- the chain
 
     def _start_node(self, *options: str) -> Service:
@@ -198,14 +209,20 @@ def main(database: str | None, **chosen: object) -> None:
     stop = Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    choices = Choices(**chosen)  # type: ignore[arg-type]
     environment = dict(os.environ) | ({variable_of("database"): database} if database else {})
     try:
         with Services(lambda text: terminal.print(text, style="yellow")) as services:
-            up = Up(Choices(**chosen), environment, services, lambda text: terminal.print(text, style="dim"))  # type: ignore[arg-type]
+            up = Up(choices, environment, services, lambda text: terminal.print(text, style="dim"))
             page = up.start()
             terminal.print(f"\n[bold]The market is open: {page}[/]\n", soft_wrap=True)
-            terminal.print(f"Its chain: {host_of(up._url)}. What each part prints: {up._choices.folder / 'logs'}.")
-            terminal.print("Ctrl-C ends everything; started again, everything is there.")
+            terminal.print("The command line beside it, with a key that has gas:")
+            for line in (*up.hints(), ".venv/bin/compute-ledger --help"):
+                terminal.print(f"  {line}", soft_wrap=True)
+            terminal.print(
+                f"\nWhat each part prints is in {choices.folder / 'logs'}. Ctrl-C ends everything; started again,"
+            )
+            terminal.print("everything is there.")
             services.watch(stop)
             terminal.print("Closing …")
     except LedgerError as error:
