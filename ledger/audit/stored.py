@@ -19,8 +19,7 @@ from ledger.errors import InputError, LedgerError
 from ledger.history.logs import Decoder, Said
 from ledger.history.rows import Fold
 from ledger.store import audit_rows as stored_rows
-from ledger.store.audit_rows import Texts
-from ledger.store.engine import Store
+from ledger.store.audit_rows import Readable, Texts
 from ledger.view import View
 
 Key = tuple[Any, ...]
@@ -48,9 +47,10 @@ class Scratch:
 
 
 class Stored:
-    """Compares one database. Give it each proven block with `take`, then call `close` with the books."""
+    """Compares one database, which must not change meanwhile: take a snapshot where somebody writes. Give it each
+    proven block with `take`, then call `close` with the books."""
 
-    def __init__(self, view: View, store: Store) -> None:
+    def __init__(self, view: View, store: Readable) -> None:
         self._store = store
         deployment, artifacts = view.deployment, load_artifacts()
         addresses = {name: address for name, address in deployment.addresses.items() if name != "Token"}

@@ -17,6 +17,7 @@ from ledger.audit.run import Report, Watch, run_audit
 from ledger.audit.stored import Stored
 from ledger.chain import connect
 from ledger.cli.session import Reading, Session, in_session
+from ledger.store.audit_rows import snapshot
 from ledger.store.engine import open_store
 from ledger.view import View
 
@@ -46,7 +47,7 @@ def audit(session: Session, from_rpc: str | None, block: int | None, database: b
         if database:
             store = open_store(settings.database)
             stack.callback(store.close)
-            stored = Stored(view, store)
+            stored = Stored(view, stack.enter_context(snapshot(store)))
             block = stored.block_to_audit(block)
         exporter = stack.enter_context(exporting(folder)) if folder is not None else None
         with _watched() as watch:

@@ -18,10 +18,13 @@ def outbox() -> None:
 
 
 @outbox.command(name="list", cls=Reading)
+@click.option("--all", "everyone", is_flag=True, help="Of every key that sent from this database.")
 @in_session
-def unfinished(session: Session) -> None:
-    """All that is not final yet, by its number."""
+def unfinished(session: Session, everyone: bool) -> None:
+    """What your key sent that is not final yet, by its number; without a key, what all sent."""
     found = _looked(session).unfinished()
+    if not everyone and session.has_key:
+        found = [one for one in found if one.sender == session.signer.address]
     rows = [(one.number, one.key, one.state.value, one.sender, one.nonce, len(one.attempts)) for one in found]
     session.console.table(("number", "key", "state", "sender", "nonce", "attempts"), rows, "Not final yet")
 

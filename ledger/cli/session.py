@@ -110,6 +110,11 @@ class Session:
             self.store.close()
 
     @property
+    def has_key(self) -> bool:
+        """Whether the settings name a key."""
+        return any((self.settings.keystore, self.settings.key_file, self.settings.mnemonic_file))
+
+    @property
     def owner(self) -> str:
         """Whom it is about: who is named by --as, else the key's account."""
         return self.acting_for or self.signer.address

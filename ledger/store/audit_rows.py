@@ -4,17 +4,64 @@ A reader that turned values into numbers would stumble over the very byte that t
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
+from contextlib import AbstractContextManager, contextmanager, suppress
+from typing import Any, Protocol
 
-from sqlalchemy import Boolean, ColumnElement, LargeBinary, String, Table, case, cast, func, null, select, text
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    LargeBinary,
+    String,
+    Table,
+    case,
+    cast,
+    func,
+    null,
+    select,
+    text,
+)
 
 from ledger.errors import LedgerError
 from ledger.store import tables as t
-from ledger.store.engine import Store, Word
+from ledger.store.engine import Store, Word, mapped
 
 Texts = dict[str, str | None]
 """A row: each column's value as `text_of` writes it."""
+
+
+class Readable(Protocol):
+    """A database, or a view of it."""
+
+    @property
+    def is_sqlite(self) -> bool: ...
+
+    def read(self) -> AbstractContextManager[Connection]: ...
+
+
+class Snapshot:
+    """A database as it was at one moment, whatever is written since."""
+
+    def __init__(self, connection: Connection, is_sqlite: bool) -> None:
+        self._connection = connection
+        self.is_sqlite = is_sqlite
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """The one view, again and again."""
+        with mapped():
+            yield self._connection
+
+
+@contextmanager
+def snapshot(store: Store) -> Iterator[Snapshot]:
+    """The database as it is now, for as long as the context lasts."""
+    with store.read() as connection:
+        found = Snapshot(connection, store.is_sqlite)
+        # A view begins with its first statement.
+        block_of(found)
+        yield found
+
 
 STATES = {table.name: table for table in t.STATES}
 EVENTS, BLOCKS, HISTORY = t.EVENTS, t.BLOCKS, t.HISTORY
@@ -26,7 +73,7 @@ def keys_of(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in STATES[table].primary_key)
 
 
-def stream(store: Store, table: Table) -> Iterator[Texts]:
+def stream(store: Readable, table: Table) -> Iterator[Texts]:
     """All rows in the order of their key, a thousand held at a time. Raises StoreUnavailable or BadStore for a file
     that cannot be read."""
     names = [column.name for column in table.columns]
@@ -36,18 +83,18 @@ def stream(store: Store, table: Table) -> Iterator[Texts]:
             yield dict(zip(names, row, strict=True))
 
 
-def _as_text(store: Store, column: Any) -> ColumnElement[Any]:
+def _as_text(store: Readable, column: Any) -> ColumnElement[Any]:
     if store.is_sqlite:
         return case((column.is_(None), null()), else_=func.hex(column, type_=String))
     return cast(column, String)
 
 
-def text_of(store: Store, table: Table, values: Mapping[str, Any]) -> Texts:
+def text_of(store: Readable, table: Table, values: Mapping[str, Any]) -> Texts:
     """A row as it must lie there."""
     return {column.name: _text(store, column.type, values.get(column.name)) for column in table.columns}
 
 
-def _text(store: Store, kind: Any, value: Any) -> str | None:
+def _text(store: Readable, kind: Any, value: Any) -> str | None:
     if value is None:
         return None
     if isinstance(kind, Word):
@@ -61,7 +108,7 @@ def _text(store: Store, kind: Any, value: Any) -> str | None:
     return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
-def shown(store: Store, text_: str | None) -> str:
+def shown(store: Readable, text_: str | None) -> str:
     """A value for people, from its text."""
     if text_ is not None and store.is_sqlite:
         with suppress(ValueError):
@@ -69,7 +116,7 @@ def shown(store: Store, text_: str | None) -> str:
     return "nothing" if text_ is None else text_
 
 
-def block_of(store: Store) -> int | None:
+def block_of(store: Readable) -> int | None:
     """How far the history goes; None for an empty one, or one whose head cannot be read."""
     for row in stream(store, HISTORY):
         with suppress(ValueError):
@@ -77,7 +124,7 @@ def block_of(store: Store) -> int | None:
     return None
 
 
-def integrity(store: Store) -> list[str]:
+def integrity(store: Readable) -> list[str]:
     """What SQLite finds wrong with its file; nothing for PostgreSQL, which has checksums of its own."""
     if not store.is_sqlite:
         return []

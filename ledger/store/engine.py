@@ -37,6 +37,9 @@ SCHEMA = 1
 """Which shape of the tables this program writes; it rises with every change to them."""
 
 BUSY_TIMEOUT_MS = 5_000
+FIXED = "fixed"
+"""In the `info` of a column that never changes once its row is there: it is not written again, nor are its indexes."""
+
 _BEGIN = "how_to_begin"
 IN_MEMORY = Secret("sqlite://")
 """A database that is gone with its owner: for one process that needs no yesterday."""
@@ -92,14 +95,14 @@ class Store:
     @contextmanager
     def write(self) -> Iterator[Connection]:
         """One transaction: all of it is kept when the block ends, none of it when it raises."""
-        with self._turn, _mapped(), self.engine.begin() as connection:
+        with self._turn, mapped(), self.engine.begin() as connection:
             yield connection
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """One consistent view of what was written before."""
         turn = self._turn if isinstance(self.engine.pool, StaticPool) else nullcontext()
-        with turn, _mapped(), self.engine.connect().execution_options(**{_BEGIN: "BEGIN"}) as connection:
+        with turn, mapped(), self.engine.connect().execution_options(**{_BEGIN: "BEGIN"}) as connection:
             yield connection
 
     def upsert(self, connection: Connection, table: Table, row: Mapping[str, Any]) -> None:
@@ -118,7 +121,8 @@ def upsert_into(table: Table, dialect: str) -> Any:
         from sqlalchemy.dialects.sqlite import insert as insert_or_update  # type: ignore[assignment]  # noqa: PLC0415
     statement = insert_or_update(table)
     keys = [column.name for column in table.primary_key]
-    others = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
+    changing = [column.name for column in table.columns if column.name not in keys and FIXED not in column.info]
+    others = {name: statement.excluded[name] for name in changing}
     if not others:
         return statement.on_conflict_do_nothing(index_elements=keys)
     return statement.on_conflict_do_update(index_elements=keys, set_=others)
@@ -138,7 +142,7 @@ def open_store(url: Secret) -> Store:
         engine = create_engine(parsed.set(drivername="postgresql+psycopg"), isolation_level="REPEATABLE READ")
     store = Store(engine)
     try:
-        with _mapped():
+        with mapped():
             metadata.create_all(engine)
         with store.write() as connection:
             _check_version(connection)
@@ -194,7 +198,8 @@ def _sqlite(url: URL) -> Engine:
 
 
 @contextmanager
-def _mapped() -> Iterator[None]:
+def mapped() -> Iterator[None]:
+    """Turns what the database's driver raises into StoreUnavailable."""
     try:
         yield
     except DBAPIError as error:

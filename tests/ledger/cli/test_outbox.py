@@ -35,6 +35,8 @@ def test_list_holds_what_is_not_final(shell: Shell) -> None:
     shell.sends(BUYER, "faucet", "1 USD", "--idempotency-key", "listed")
     [row] = shell("outbox", "list", "--json").json
     assert (row["key"], row["state"], row["attempts"]) == ("listed", "included", 1)
+    assert shell("outbox", "list", "--json", who=SELLER).json == []
+    assert shell("outbox", "list", "--all", "--json", who=SELLER).json == [row]
 
 
 def test_cancel_of_what_is_in_a_block_says_what_counts(shell: Shell) -> None:

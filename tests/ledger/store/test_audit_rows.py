@@ -47,3 +47,11 @@ def test_block_of_an_empty_database_is_none(store: Store) -> None:
     assert audit_rows.block_of(store) is None
     assert audit_rows.integrity(store) == []
     assert audit_rows.keys_of("balances") == ("owner", "product")
+
+
+def test_snapshot_shows_one_moment(store: Store) -> None:
+    with audit_rows.snapshot(store) as seen:
+        with store.write() as connection:
+            connection.execute(insert(BALANCES), ROW)
+        assert list(audit_rows.stream(seen, BALANCES)) == []
+        assert len(list(audit_rows.stream(store, BALANCES))) == 1
