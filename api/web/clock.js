@@ -25,7 +25,7 @@ function tick() {
   const time = now();
   for (const element of document.querySelectorAll("[data-until]")) {
     const left = Number(element.dataset.until) - time;
-    const text = countdown(left);
+    const text = left <= 0 && element.dataset.then ? element.dataset.then : countdown(left);
     if (element.textContent !== text) element.textContent = text;
     element.classList.toggle("soon", left >= 0 && left <= 10);
     const whole = Number(element.dataset.whole);

@@ -211,18 +211,15 @@ class Paper:
             "to_holder_micro": "21320000" if ended else "0",
         }
 
+    def placed(self) -> list[Json]:
+        """Orders of one account: one that waits, one that traded in part, one that did not."""
+        waiting = {"slot": 3, "round": ROUND, "kind": "bid", "tick": 500, "price": price(1_992), "units": 8_000}
+        ended = waiting | {"round": ROUND - 2, "settled": True}
+        return [waiting | {"settled": False, "filled": None}, ended | {"filled": 900}, ended | {"filled": 0}]
+
     def account(self, address: str) -> Json:
-        order = {
-            "slot": 3,
-            "round": ROUND,
-            "kind": "bid",
-            "tick": 500,
-            "price": price(1_992),
-            "units": 8_000,
-            "settled": False,
-        }
         held = self.named(self.products[1]) | {"units": 8_000}
-        open_ = order | self.named(self.products[0])
+        waiting = self.placed()[0] | {"product": self.products[0].code}
         return {
             "address": address,
             "cash_micro": "98142560000",
@@ -230,7 +227,7 @@ class Paper:
             "allowance_micro": "0",
             "epoch": 0,
             "holdings": [held],
-            "orders": [open_],
+            "orders": [waiting],
             "leases": [],
             "sites": [1, 2],
         }

@@ -171,6 +171,24 @@ def test_declined_signature_is_said_and_changes_nothing(browser: Browser, market
         expect(page.locator(".notice.good", has_text="Buy 40 units")).to_be_visible()
 
 
+def test_order_that_did_not_trade_says_why_and_how_to_go_on(browser: Browser, market: Stage) -> None:
+    code = offered(market)
+    with opened(browser, market, wallet_of(market, BUYER)) as page:
+        page.goto("/")
+        connect_wallet(page)
+        buy(page, code, 60, "2.00")
+        expect(page.locator(".notice.good", has_text="Buy 60 units")).to_be_visible()
+        end_round(market)
+        # What is only given back may be left to others once more, by the chain's clock.
+        market.world.clock.go_to(market.world.chain.time_s() + STAGGER_S)
+        page.goto("/#/portfolio")
+        row = page.get_by_role("region", name="Orders").locator("tbody tr").first
+        expect(row).to_contain_text("nothing traded, all came back")
+        expect(row).to_contain_text("Nobody met it in that round.")
+        row.locator("text=Try again").click()
+        expect(page.locator(".ticket .field:nth-child(1) input")).to_have_value("60")
+
+
 def test_order_that_cannot_be_says_what_to_do(browser: Browser, market: Stage) -> None:
     code = offered(market)
     with opened(browser, market, wallet_of(market, BUYER)) as page:

@@ -100,26 +100,26 @@ async function listWallets(box, dialog) {
 
 /** An account that the ledger keeps: it signs, the reader holds a key that can be revoked. */
 async function managed(button, dialog) {
-  const made = await follow(button, t("account.managed"), async () => {
-    const answer = await post("/keys", { name: t("account.pageName"), scopes: ["buyer", "provider", "read"], limit_micro_per_day: 10 ** 12 });
-    return answer.data ?? answer;
+  const made = await follow(button, t("account.managed"), async (told) => {
+    const { address, key } = facts(await post("/keys", { name: t("account.pageName"), scopes: ["buyer", "provider", "read"], limit_micro_per_day: 10 ** 12 }));
+    become({ kind: "key", address, key });
+    if (!market().faucet) return true;
+    told(`${t("account.faucet")} …`);
+    await settled(await faucet());
+    told(`${t("account.deposit")} …`);
+    return settled(await act("/accounts/deposit", { amount: FAUCET }));
   });
-  if (!made) return;
-  become({ kind: "key", address: made.address, key: made.key });
-  if (market().faucet) {
-    await fund();
-    await follow(null, t("account.deposit"), async () => settled(await act("/accounts/deposit", { amount: FAUCET })));
-  }
-  dialog.close();
+  if (made) dialog.close();
 }
 
 async function throwAway(button, dialog) {
-  const { create } = await import("/web/localkey.js");
-  const who = await follow(button, t("account.local"), create);
-  if (!who) return;
-  become(who);
-  await fund();
-  dialog.close();
+  const made = await follow(button, t("account.local"), async (told) => {
+    const { create } = await import("/web/localkey.js");
+    become(await create());
+    told(`${t("account.faucet")} …`);
+    return settled(await faucet());
+  });
+  if (made) dialog.close();
 }
 
 function haveKey(dialog) {

@@ -41,13 +41,13 @@ export function problemBox(error, again = null) {
   );
 }
 
-/** Runs what a button starts: the button waits, a note follows along, a failure says what to do. */
-export async function follow(button, title, work) {
+/** Runs what a button starts: the button waits, a note follows along and ends with `done`, a failure says what to do. */
+export async function follow(button, title, work, done = null) {
   const note = say(t("act.working", { title }), "busy");
   if (button) button.disabled = true;
   try {
     const result = await work((text) => note.change(text, "busy"));
-    note.change(t("act.done", { title }), "good");
+    note.change(done ?? t("act.done", { title }), "good");
     return result;
   } catch (error) {
     note.change(problemBox(error), "bad");

@@ -176,6 +176,6 @@ async function place(button, state, product) {
       if (short > BigInt(account.allowance_micro ?? 0)) steps.push({ path: "/accounts/approve", body: { amount: exactUsd(short) }, title: t("account.approve") });
     }
     steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title, call: () => callOf(product, state) });
-    return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));
-  });
+    return actAll(steps, (place) => told(steps.length > 1 ? t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title }) : `${title} …`));
+  }, [t("act.done", { title }), ". ", h("a", { href: "#/portfolio" }, t("ticket.look"))]);
 }

@@ -1,15 +1,16 @@
 // What one has: money, units, orders, leases with their clocks, and every line of the account.
 import { again } from "/web/again.js";
 import { h, put } from "/web/dom.js";
-import { moment, momentBoth, number, referenceName, referencePrice, short, units, usd, dollars } from "/web/format.js";
+import { dollars, moment, momentBoth, number, short, units, usd } from "/web/format.js";
 import { get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
-import { market, roundSeconds } from "/web/market.js";
-import { className, placeName, productLink, productOf, when } from "/web/names.js";
+import { market } from "/web/market.js";
+import { productLink, productOf } from "/web/names.js";
 import { fund, openAccount } from "/web/parts/account.js";
 import { field, section, table, tile } from "/web/parts/fields.js";
 import { leaseCards } from "/web/parts/leases.js";
 import { follow, nothing } from "/web/parts/notice.js";
+import { orderRows, productCell } from "/web/parts/orders.js";
 import { redeemButton } from "/web/parts/redeem.js";
 import { act, actAll, address, apiKey, identity, settled } from "/web/session.js";
 
@@ -43,12 +44,12 @@ function welcome() {
 
 async function drawAll(boxes) {
   const path = `/accounts/${address()}`;
-  const [account, statement, leases] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`)]);
+  const [account, statement, leases, recent] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`), get(`/orders?owner=${address()}&limit=12`)]);
   const { data } = account;
   const redraw = () => drawAll(boxes);
   put(boxes.money, tiles(data, leases.data));
   put(boxes.units, holdings(data.holdings ?? [], redraw));
-  put(boxes.orders, orders(data.orders ?? []));
+  put(boxes.orders, orderRows(recent.data.slice(0, 12)));
   put(boxes.leases, leaseCards(leases.data, "holder", redraw));
   put(boxes.lines, lines(statement.data));
 }
@@ -104,8 +105,6 @@ function moneyForms(draw) {
   );
 }
 
-const productCell = (product) => h("a", { href: productLink(product) }, h("strong", {}, placeName(product.area)), h("small", {}, `${className(product.class)} · ${when(product)}`));
-
 function holdings(rows, redraw) {
   if (!rows.length) return nothing(t("portfolio.noUnits"), h("a", { href: "#/" }, t("portfolio.buy")));
   return table(
@@ -118,31 +117,6 @@ function holdings(rows, redraw) {
     ],
     rows,
   );
-}
-
-function orders(rows) {
-  if (!rows.length) return nothing(t("portfolio.noOrders"));
-  return table(
-    t("portfolio.orders"),
-    [
-      [t("col.kind"), (row) => h("span", { class: `badge ${row.kind}` }, say("kind", row.kind))],
-      [t("col.product"), (row) => productCell(productOf(row.product))],
-      [t("col.units"), (row) => number(row.units), "right"],
-      [t("col.limit"), limitCell, "right"],
-      [t("col.state"), orderState, "right"],
-    ],
-    rows,
-  );
-}
-
-const limitCell = (row) => {
-  const { class_id: classId } = productOf(row.product);
-  return h("span", {}, referencePrice(row.price, classId), h("small", {}, `USD / ${referenceName(classId)}`));
-};
-
-function orderState(row) {
-  if (row.settled) return t("order.settled", { units: units(row.filled ?? 0) });
-  return h("span", { class: "number left", title: t("order.round", { round: number(row.round) }), "data-until": (row.round + 1) * roundSeconds(), "data-whole": roundSeconds() }, "");
 }
 
 /** Every line of the account, with what it was before and after. */

@@ -1,0 +1,54 @@
+// One's own orders: what waits for its clearing, what traded, and of what did not, why not and what to do.
+import { h, put } from "/web/dom.js";
+import { number, percent, referenceName, referencePrice, referenceText, units } from "/web/format.js";
+import { get } from "/web/http.js";
+import { say, t } from "/web/i18n.js";
+import { roundSeconds } from "/web/market.js";
+import { className, placeName, productLink, productOf, when } from "/web/names.js";
+import { table } from "/web/parts/fields.js";
+import { nothing } from "/web/parts/notice.js";
+
+export const productCell = (product) => h("a", { href: productLink(product) }, h("strong", {}, placeName(product.area)), h("small", {}, `${className(product.class)} · ${when(product)}`));
+
+/** Orders as /orders gives them, newest first. */
+export function orderRows(rows) {
+  if (!rows.length) return nothing(t("portfolio.noOrders"));
+  return table(
+    t("portfolio.orders"),
+    [
+      [t("col.kind"), (row) => h("span", { class: `badge ${row.kind}` }, say("kind", row.kind))],
+      [t("col.product"), (row) => productCell(productOf(row.product))],
+      [t("col.units"), (row) => number(row.units), "right"],
+      [t("col.limit"), limit, "right"],
+      [t("col.state"), state, "right"],
+    ],
+    rows,
+  );
+}
+
+function limit(row) {
+  const { class_id: classId } = productOf(row.product);
+  return h("span", {}, referencePrice(row.price, classId), h("small", {}, `USD / ${referenceName(classId)}`));
+}
+
+function state(row) {
+  if (!row.settled) return h("span", { class: "number left", title: t("order.round", { round: number(row.round) }), "data-until": (row.round + 1) * roundSeconds(), "data-whole": roundSeconds(), "data-then": t("order.clearing") }, "");
+  if (row.filled >= row.units) return h("span", { class: "good" }, t("order.all"));
+  const why = h("small", {});
+  explain(row, why);
+  const side = row.kind === "bid" ? "buy" : "sell";
+  const again = row.kind === "offer" ? "#/provider" : productLink({ product: row.product }, `?side=${side}&units=${row.units - row.filled}`);
+  return h("span", {}, row.filled ? t("order.part", { units: units(row.filled) }) : t("order.none"), why, h("a", { href: again }, t("order.again")));
+}
+
+/** How far the limit was from what its round cleared at. */
+async function explain(row, box) {
+  const { class_id: classId } = productOf(row.product);
+  const depth = await get(`/products/${encodeURIComponent(row.product)}/depth?round=${row.round}`).catch(() => null);
+  if (!depth) return;
+  const price = depth.data.clearing?.price?.price_micro ?? null;
+  const mine = row.price.price_micro;
+  if (price === null) put(box, t("order.quiet"));
+  else if (row.filled || price === mine || price < mine === (row.kind === "bid")) put(box, t("order.share"));
+  else put(box, t("order.apart", { price: referenceText(price, classId), share: percent((Math.abs(price - mine) * 10_000) / price) }));
+}
