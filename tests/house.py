@@ -27,14 +27,15 @@ LAYERS = {
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe audit.books audit.decode audit.tries",
             "store.engine store.records endpoints",
-            "store.intents sending.envelope",
-            "chain history.entries history.logs store.accounts store.bulk store.outbox store.tables store.relay "
-            "demo.scenario",
+            "store.intents store.chains store.spending sending.envelope",
+            "store.leases",
+            "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
+            "store.tables store.relay demo.scenario",
             "sending.wire",
-            "sending.drafts",
+            "sending.drafts sending.gaps",
             "sending.tracker",
-            "history.duties store.history store.audit_rows store.queries sending.sender orders permits view "
-            "localchain.keptnode audit.receipts",
+            "history.duties history.source store.history store.audit_rows store.queries sending.sender orders permits "
+            "view localchain.keptnode audit.receipts",
             "localchain.scribe store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
             "localchain.door market delivery deployment keeping.backlog history.index audit.headers "

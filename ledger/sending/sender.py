@@ -33,6 +33,7 @@ from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.groups import Groups
 from ledger.sending.tracker import Clock, Tracker
 from ledger.sending.wire import Account, Terms, Tried, Wire
+from ledger.store.chains import require_chain
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.intents import UNFINISHED, Draft, Intent, State
 from ledger.store.outbox import Outbox
@@ -82,6 +83,7 @@ class Sender:
         self._asks: Groups[Sequence[str], Terms] = Groups(self._ask)
         self._polls: Groups[Sequence[str], Mapping[str, Receipt]] = Groups(self._poll)
         self._next_pass_s = 0.0
+        self._proven = False
 
     @cached_property
     def _outbox(self) -> Outbox:
@@ -95,6 +97,16 @@ class Sender:
     def _tracker(self) -> Tracker:
         window = self._fees.window or (_WINDOW_LOCAL if self._local else _WINDOW)
         return Tracker(self._wire, self._outbox, self.chain.chain_id, self._fees, window, self._clock)
+
+    def _prove(self) -> None:
+        """Raises BadStore for a database of another chain that has the same id: its nonces are not this one's."""
+        if self._proven or self._store is None:
+            return
+        [genesis] = self._wire.hashes([0])
+        # A node without its beginning cannot say.
+        if genesis is not None:
+            require_chain(self._store, self.chain.chain_id, genesis)
+        self._proven = True
 
     # ---- before anything is sent
 
@@ -151,6 +163,7 @@ class Sender:
     ) -> list[Sent]:
         """Many at once: one simulation of all, one transaction of the database, one request. Raises as `submit` does,
         for the first that cannot be sent; where one would revert, none is kept."""
+        self._prove()
         named = list(keys) if keys is not None else [None] * len(calls)
         known = self._outbox.named([key for key in named if key is not None])
         fresh = [pair for pair, key in zip(calls, named, strict=True) if key is None or key not in known]
@@ -230,10 +243,11 @@ class Sender:
 
         Raises UnreadableText for bytes that are no transaction with fees by EIP-1559, WrongChain for another chain's.
         """
+        self._prove()
         key = key or "relayed 0x" + keccak(raw).hex()
         draft = draft_of(raw, key, self.chain.chain_id)
         call = Call("", draft.to, draft.data, gas=draft.gas)
-        terms, _ = self._wire.terms([draft.sender], [])
+        terms = self._asks.do([draft.sender])
         return sent_of(call, None, self._groups.do(_Batch([draft], terms))[0])
 
     # ---- waiting
@@ -327,6 +341,7 @@ class Sender:
     def cancel(self, number: int) -> IntentStatus:
         """Has the nonce of an intent taken by a self-send, unless the intent itself is in a block first: its status
         says which. A key that has not sent here since the start must be adopted by `resume`. Raises UnknownIntent."""
+        self._prove()
         intent = self.status(number)
         if intent.relayed:
             raise InputError(f"Intent {number} was signed elsewhere.", "Cancel it with the key that signed it.")
@@ -341,6 +356,7 @@ class Sender:
     def resume(self, *signers: Signer) -> int:
         """Takes up what an earlier process left: claims the keys, and offers all that is unfinished again. Says how
         much that is. Raises KeyBusy where another process sends for one of the signers."""
+        self._prove()
         for signer in signers:
             self._tracker.adopt(signer)
         wanted = {signer.address for signer in signers}
@@ -352,6 +368,7 @@ class Sender:
         """Looks once at what the keys that send here left unfinished: finds it in blocks, offers again what is in none,
         pays more where that is due. With `orphans` also at what belongs to keys that no living process holds, whose
         owner is shut out until `close`. Says how much is unfinished. Raises Unavailable where nobody answers."""
+        self._prove()
         return self._tracker.advance(orphans=orphans)
 
     def run(self, stop: Event) -> None:

@@ -12,19 +12,25 @@ from threading import Lock
 
 from ledger.abi import Call
 from ledger.errors import LedgerError, NodeRefused
-from ledger.keys import Signer
+from ledger.keys import SignedTransaction, Signer
 from ledger.rpc import Receipt
 from ledger.sending.drafts import with_spare
 from ledger.sending.envelope import sign
 from ledger.sending.fees import FeePolicy, Fees
+from ledger.sending.gaps import Gaps, first_missed
 from ledger.sending.wire import Look, Wire
-from ledger.store.intents import IN_A_BLOCK, UNFINISHED, Attempt, Intent, State
-from ledger.store.outbox import Budget, Outbox
+from ledger.store.intents import IN_A_BLOCK, UNFINISHED, Attempt, Draft, Intent, State
+from ledger.store.outbox import Outbox
+from ledger.store.spending import Budget
 
 REPUBLISH_S = 12
+MISSED_S = 0.5
+"""After so long is offered again what the node has nothing of: it may be a look from before the offer."""
+
 SECONDS_PER_DAY = 86_400
 _CANCEL_GAS = 21_000
 _CANCEL_GAS_DELEGATED = 100_000
+WAITING = UNFINISHED - IN_A_BLOCK
 # A transaction that waits while this many blocks are made was passed over.
 _BLOCKS_PASSED = 2
 
@@ -70,6 +76,7 @@ class Tracker:
         self._offers: dict[str, _Offer] = {}
         self._known: dict[int, Intent] = {}
         self._doubted: set[int] = set()
+        self._gaps = Gaps()
         self._turn = Lock()
 
     def adopt(self, signer: Signer) -> None:
@@ -109,12 +116,48 @@ class Tracker:
         look = self._wire.look(sorted({one.sender for one in before}))
         after = [self.heard(one) for one in self._placed(before, look)]
         after = [self._expired(one, look) for one in after]
-        self._outbox.record([new for new, old in zip(after, before, strict=True) if new != old])
+        over = [one for one in after if one.state not in UNFINISHED]
+        self._outbox.record([new for new, old in zip(after, before, strict=True) if new != old], self._paid(over))
         for intent in after:
             self._remember(intent)
-        waiting = [one for one in after if one.state in UNFINISHED - IN_A_BLOCK]
-        self._offer([self._improved(one, look) for one in self._in_window(waiting, look)], look.head.number)
-        return len(everything) - sum(one.state not in UNFINISHED for one in after)
+        filled = self._filled(after, look)
+        waiting = [*filled, *(one for one in after if one.state in WAITING)]
+        missed = first_missed(waiting, look)
+        self._offer([self._improved(one, look) for one in self._in_window(waiting, look)], look.head.number, missed)
+        return len(everything) + len(filled) - len(over)
+
+    def _paid(self, over: Sequence[Intent]) -> dict[int, int]:
+        """What each intent that is over did cost, in wei, where that is counted and the node knows it."""
+        if self._fees.daily_budget_wei is None or not over:
+            return {}
+        paid = {one.number: 0 for one in over if one.counted is None}
+        mined = [(one.number, one.counted) for one in over if one.counted is not None]
+        receipts = self._wire.receipts([counted for _, counted in mined]) if mined else []
+        for (number, _), receipt in zip(mined, receipts, strict=True):
+            if receipt is not None:
+                paid[number] = receipt.gas_used * receipt.gas_price_wei
+        return paid
+
+    def _filled(self, after: Sequence[Intent], look: Look) -> list[Intent]:
+        """Self-sends for slots of our keys that nobody fills, kept."""
+        unfinished = [one for one in after if one.state in UNFINISHED and one.sender in self._signers]
+        filled = []
+        for sender, nonce in self._gaps.due(unfinished, look, self._clock.monotonic()):
+            signer = self._signers[sender]
+            fees = self._fees.cancel(Fees(0, 0), look.head.base_fee_wei, look.tip_wei)
+            gas = _CANCEL_GAS_DELEGATED if sender in look.delegated else _CANCEL_GAS
+            what = sender, b""
+
+            def signed(
+                slot: int, signer: Signer = signer, gas: int = gas, what: tuple[str, bytes] = what, fees: Fees = fees
+            ) -> SignedTransaction:
+                return sign(signer, self._chain_id, slot, what, gas, fees)
+
+            intent = self._outbox.fill(Draft(sender, sender, b"", gas, fees, signed, nonce=nonce, fills=True))
+            if intent is not None:
+                filled.append(intent)
+                self._known[intent.number] = intent
+        return filled
 
     def _remember(self, intent: Intent) -> None:
         self._known[intent.number] = intent
@@ -134,7 +177,7 @@ class Tracker:
 
     def _expired(self, intent: Intent, look: Look) -> Intent:
         late = intent.deadline_s is not None and look.head.time_s > intent.deadline_s
-        return replace(intent, cancel=True) if late and intent.state in UNFINISHED - IN_A_BLOCK else intent
+        return replace(intent, cancel=True) if late and intent.state in WAITING else intent
 
     # ---- where it stands
 
@@ -206,11 +249,11 @@ class Tracker:
             low, delegated = mined[intent.sender]
             if intent.relayed or intent.nonce < low + (1 if delegated else self._window):
                 allowed.append(intent)
-        return self._offer(allowed, block)
+        return self._offer(allowed, block, {})
 
-    def _offer(self, intents: Sequence[Intent], block: int) -> list[Refused]:
+    def _offer(self, intents: Sequence[Intent], block: int, missed: Mapping[str, int]) -> list[Refused]:
         now_s = self._clock.monotonic()
-        due = [one for one in intents if self._due(one.last, now_s)]
+        due = [one for one in intents if self._due(one, now_s, missed)]
         if not due:
             return []
         refused = []
@@ -227,9 +270,12 @@ class Tracker:
                 refused.append(Refused(intent, error))
         return refused
 
-    def _due(self, attempt: Attempt, now_s: float) -> bool:
-        offer = self._offers.get(attempt.hash)
-        return offer is None or now_s - offer.last_s >= REPUBLISH_S
+    def _due(self, intent: Intent, now_s: float, missed: Mapping[str, int]) -> bool:
+        offer = self._offers.get(intent.last.hash)
+        if offer is None:
+            return True
+        first = missed.get(intent.sender)
+        return now_s - offer.last_s >= (MISSED_S if first is not None and intent.nonce >= first else REPUBLISH_S)
 
     # ---- paying more, and cancelling
 
@@ -252,11 +298,11 @@ class Tracker:
         with self._turn:
             # A pass may have paid more for it meanwhile, or found it in a block.
             intent = self._outbox.find(intent.number) or intent
-            waits = intent.state in UNFINISHED - IN_A_BLOCK
+            waits = intent.state in WAITING
             if signer is None or not waits or any(attempt.cancels for attempt in intent.attempts):
                 return intent
             intent = self._cancelled(intent, signer, look)
-            self._offer([intent], look.head.number)
+            self._offer([intent], look.head.number, {})
         return intent
 
     def look(self, senders: Iterable[str]) -> Look:
@@ -286,7 +332,7 @@ class Tracker:
         if isinstance(estimate, int):
             return max(intent.last.gas, with_spare(estimate))
         first = not any(
-            other.sender == intent.sender and other.nonce < intent.nonce and other.state in UNFINISHED - IN_A_BLOCK
+            other.sender == intent.sender and other.nonce < intent.nonce and other.state in WAITING
             for other in list(self._known.values())
         )
         # The first in line holds up all others: better that it fails on the chain than that it stays.
@@ -316,7 +362,7 @@ def _settled(intent: Intent, hashes: Mapping[int, str | None], look: Look) -> In
     if intent.block > look.final:
         return replace(intent, state=State.SAFE if intent.block <= look.safe else State.INCLUDED)
     if intent.counted is not None and intent.attempt(intent.counted).cancels:
-        return replace(intent, state=State.CANCELLED, reason="it was cancelled")
+        return replace(intent, state=State.CANCELLED, reason=_FILLED if intent.to == intent.sender else _CANCELLED)
     return replace(intent, state=State.FINAL if intent.succeeded else State.REVERTED)
 
 
@@ -325,5 +371,7 @@ def call_of(intent: Intent) -> Call:
     return Call("", intent.to, intent.data)
 
 
+_CANCELLED = "it was cancelled"
+_FILLED = "it took a slot that was left empty"
 _TOO_LITTLE = "underpriced"
 _FEE_TOO_LOW = "base fee"

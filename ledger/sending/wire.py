@@ -45,13 +45,15 @@ class Tried:
 @dataclass(frozen=True, slots=True)
 class Look:
     """How far the chain is: its latest block, the numbers of the last safe and final ones, the tip, how many
-    transactions of each sender are final, and which senders are delegated to code (EIP-7702)."""
+    transactions of each sender are final, the first nonce of each that the node has nothing for, and which senders are
+    delegated to code (EIP-7702)."""
 
     head: Block
     safe: int
     final: int
     tip_wei: int
     settled: Mapping[str, int]
+    pending: Mapping[str, int]
     delegated: frozenset[str]
 
 
@@ -108,15 +110,22 @@ class Wire:
             else read_block(answer).number
             for answer, depth in zip(answers[1:], (_SAFE_DEPTH, _FINAL_DEPTH), strict=True)
         )
-        counts = self._chain.batch([("eth_getTransactionCount", (sender, tag_of(final))) for sender in senders])
-        codes = self._chain.batch([("eth_getCode", (sender, "latest")) for sender in senders])
+        asked: list[tuple[str, Sequence[Any]]] = []
+        for sender in senders:
+            asked.append(("eth_getTransactionCount", (sender, tag_of(final))))
+            asked.append(("eth_getTransactionCount", (sender, "pending")))
+            asked.append(("eth_getCode", (sender, "latest")))
+        told = self._chain.batch(asked)
         return Look(
             head,
             safe,
             final,
             number_of(_value(tip)),
-            dict(zip(senders, map(number_of, counts), strict=True)),
-            frozenset(one for one, code in zip(senders, codes, strict=True) if bytes_of(code).startswith(_DELEGATED)),
+            dict(zip(senders, map(number_of, told[::3]), strict=True)),
+            dict(zip(senders, map(number_of, told[1::3]), strict=True)),
+            frozenset(
+                one for one, code in zip(senders, told[2::3], strict=True) if bytes_of(code).startswith(_DELEGATED)
+            ),
         )
 
     def hashes(self, blocks: Sequence[int]) -> list[str | None]:

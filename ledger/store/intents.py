@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    func,
     insert,
     or_,
     select,
@@ -101,7 +102,8 @@ class Intent:
 @dataclass(frozen=True, slots=True)
 class Draft:
     """What is to be kept: a call with its terms, and how to sign it with the nonce that it gets. `nonce` is the least
-    that it may get or, for what others signed (`relayed`), the one it has."""
+    that it may get or, for what others signed (`relayed`), the one it has; so too for a self-send that `fills` a slot
+    which nobody else does."""
 
     sender: str
     to: str | None
@@ -113,6 +115,7 @@ class Draft:
     nonce: int = 0
     relayed: bool = False
     deadline_s: int | None = None
+    fills: bool = False
 
 
 _Number = BigInteger().with_variant(Integer, "sqlite")
@@ -164,20 +167,7 @@ KEYS = Table(
     Column("token", BigInteger, nullable=False),
     Column("until_ms", BigInteger, nullable=False),
 )
-SPENDING = Table(
-    "spending",
-    metadata,
-    Column("chain_id", BigInteger, primary_key=True, autoincrement=False),
-    Column("sender", String(42), primary_key=True),
-    Column("day", BigInteger, primary_key=True, autoincrement=False),
-    Column("wei", Amount, nullable=False),
-)
-
-
 SELECT_KEY = select(KEYS).where(KEYS.c.chain_id == bindparam("c"), KEYS.c.sender == bindparam("s"))
-SELECT_SPENT = select(SPENDING.c.wei).where(
-    SPENDING.c.chain_id == bindparam("c"), SPENDING.c.sender == bindparam("s"), SPENDING.c.day == bindparam("d")
-)
 SET_NONCE = (
     update(KEYS)
     .where(KEYS.c.chain_id == bindparam("c"), KEYS.c.sender == bindparam("s"))
@@ -206,7 +196,20 @@ _SELECT = (
     .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number, ATTEMPTS.c.place)
 )
 SELECT_UNFINISHED = _SELECT.where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
-SELECT_NUMBER = _SELECT.where(INTENTS.c.number == bindparam("n"))
+SELECT_NUMBERS = _SELECT.where(INTENTS.c.number.in_(bindparam("numbers", expanding=True)))
+SELECT_GLANCE = (
+    select(
+        INTENTS.c.number,
+        INTENTS.c.state,
+        INTENTS.c.cancel,
+        select(func.count()).where(ATTEMPTS.c.intent == INTENTS.c.number).correlate(INTENTS).scalar_subquery(),
+    )
+    .where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
+    .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number)
+)
+SELECT_SLOT = select(INTENTS.c.number).where(
+    INTENTS.c.chain_id == bindparam("c"), INTENTS.c.sender == bindparam("s"), INTENTS.c.nonce == bindparam("n")
+)
 SELECT_NAMED = _SELECT.where(INTENTS.c.key.in_(bindparam("keys", expanding=True)))
 
 
@@ -233,7 +236,7 @@ def read_intents(connection: Connection, statement: Any, values: Mapping[str, An
 
 def new_intent(draft: Draft, nonce: int) -> Intent:
     return Intent(
-        NEW, draft.key, draft.sender, nonce, draft.relayed, draft.to, draft.data, State.SIGNED, False,
+        NEW, draft.key, draft.sender, nonce, draft.relayed, draft.to, draft.data, State.SIGNED, draft.fills,
         draft.deadline_s, None, None, None, None, None, (),
     )  # fmt: skip
 

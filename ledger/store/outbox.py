@@ -5,13 +5,10 @@ An intent (something to be done once) keeps its nonce for life, and each of its 
 that takes its place) is kept for ever with its bytes and hash. Rules: RELIABILITY, section 6 A.
 """
 
-import os
-import socket
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from uuid import uuid4
+from dataclasses import replace
 
-from sqlalchemy import Connection, update
+from sqlalchemy import Connection, bindparam, update
 
 from ledger.errors import KeyBusy, KeyReused, LedgerError, NodeRefused
 from ledger.keys import SignedTransaction
@@ -20,15 +17,14 @@ from ledger.store.intents import (
     INSERT_ATTEMPT,
     INSERT_INTENT,
     INTENTS,
-    KEYS,
     NEW,
+    SELECT_GLANCE,
     SELECT_KEY,
     SELECT_NAMED,
-    SELECT_NUMBER,
-    SELECT_SPENT,
+    SELECT_NUMBERS,
+    SELECT_SLOT,
     SELECT_UNFINISHED,
     SET_NONCE,
-    SPENDING,
     UNFINISHED,
     UPDATE_INTENT,
     Attempt,
@@ -39,19 +35,14 @@ from ledger.store.intents import (
     new_intent,
     read_intents,
 )
+from ledger.store.leases import LEASE_S, Leases
+from ledger.store.spending import Budget, Spending
 
-LEASE_S = 30
+# As many numbers as a statement may name; more are read with all the rest.
+_NUMBERS_MOST = 500
 
 # Stands in place of the number of a draft that names the same as one before it among the drafts.
 _TWIN = -2
-
-
-@dataclass(frozen=True, slots=True)
-class Budget:
-    """What one key's transactions may cost on a day (of the chain's time), in wei."""
-
-    day: int
-    most_wei: int
 
 
 class Outbox:
@@ -59,65 +50,18 @@ class Outbox:
 
     def __init__(self, store: Store, chain_id: int, wall_s: Callable[[], float], lease_s: int = LEASE_S) -> None:
         self.store = store
-        self.holder = f"{socket.gethostname()}:{os.getpid()}:{uuid4().hex[:8]}"
         self._chain_id = chain_id
-        self._wall_s = wall_s
-        self._lease_ms = lease_s * 1000
-        self._tokens: dict[str, int] = {}
-        self._until_ms: dict[str, int] = {}
-
-    # ---- who may use a key
+        self._leases = Leases(store, chain_id, wall_s, lease_s)
+        self._spending = Spending(store, chain_id)
+        self._seen: dict[int, Intent] = {}
 
     def hold(self, senders: Iterable[str]) -> set[str]:
         """Those of the keys that are this process's to use now: their leases are renewed when half is over."""
-        now_ms = self._now_ms()
-        wanted = set(senders)
-        due = [one for one in wanted if self._until_ms.get(one, 0) - now_ms < self._lease_ms // 2]
-        busy = set()
-        if due:
-            with self.store.write() as connection:
-                for sender in due:
-                    try:
-                        self._claim(connection, sender)
-                    except KeyBusy:
-                        busy.add(sender)
-        return wanted - busy
+        return self._leases.hold(senders)
 
     def release(self) -> None:
         """Gives up every key that is held, so that another process need not wait."""
-        with self.store.write() as connection:
-            connection.execute(
-                update(KEYS).where(KEYS.c.chain_id == self._chain_id, KEYS.c.holder == self.holder).values(until_ms=0)
-            )
-        self._tokens.clear()
-        self._until_ms.clear()
-
-    def _now_ms(self) -> int:
-        return int(self._wall_s() * 1000)
-
-    def _claim(self, connection: Connection, sender: str) -> int:
-        """The next nonce of a key that is ours from now on. Raises KeyBusy."""
-        row = connection.execute(SELECT_KEY, {"c": self._chain_id, "s": sender}).one_or_none()
-        now_ms = self._now_ms()
-        if row is not None and row.holder != self.holder and row.until_ms > now_ms and _lives(row.holder):
-            self._tokens.pop(sender, None)
-            self._until_ms.pop(sender, None)
-            raise KeyBusy(sender, row.holder)
-        ours = row is not None and row.holder == self.holder and row.token == self._tokens.get(sender)
-        if row is None or not ours or row.until_ms - now_ms < self._lease_ms // 2:
-            token = row.token if ours and row is not None else (0 if row is None else row.token) + 1
-            until_ms = now_ms + self._lease_ms
-            lease = {
-                "chain_id": self._chain_id,
-                "sender": sender,
-                "next_nonce": 0 if row is None else row.next_nonce,
-                "holder": self.holder,
-                "token": token,
-                "until_ms": until_ms,
-            }
-            self.store.upsert(connection, KEYS, lease)
-            self._tokens[sender], self._until_ms[sender] = token, until_ms
-        return 0 if row is None else int(row.next_nonce)
+        self._leases.release()
 
     def next_nonce(self, sender: str) -> int:
         """The nonce that the next intent of the key would get, as far as this outbox knows."""
@@ -133,28 +77,35 @@ class Outbox:
         A draft whose key named the same call before gives that intent again. In place of an intent stands KeyReused
         for a key that named another call, KeyBusy where another process has the sender, NodeRefused above the budget.
         """
-        results: list[Intent | LedgerError] = []
-        with self.store.write() as connection:
-            known = self._named(connection, [draft.key for draft in drafts if draft.key is not None])
-            nonces: dict[str, int | LedgerError] = {}
-            new: list[tuple[int, Draft, SignedTransaction, int]] = []
-            for place, draft in enumerate(drafts):
-                results.append(self._kept(connection, draft, known, nonces, budget))
-                kept = results[-1]
-                if isinstance(kept, Intent) and kept.number == NEW:
-                    signed = draft.sign(kept.nonce)
-                    kept = replace(kept, attempts=(Attempt(signed.hash, signed.raw, draft.gas, draft.fees),))
-                    new.append((place, draft, signed, kept.nonce))
-                    results[-1] = kept
-                    if draft.key is not None:
-                        known[draft.key] = kept
-            self._insert(connection, new, results)
-            for sender, nonce in nonces.items():
-                if isinstance(nonce, int):
-                    connection.execute(SET_NONCE, {"c": self._chain_id, "s": sender, "n": nonce})
+        results = self._leases.write(lambda connection: self._keep(connection, drafts, budget))
         # A key that stands twice among the drafts found the first of them before it had its number.
         numbers = {one.key: one for one in results if isinstance(one, Intent) and one.number >= 0 and one.key}
-        return [numbers[one.key or ""] if isinstance(one, Intent) and one.number < 0 else one for one in results]
+        kept = [numbers[one.key or ""] if isinstance(one, Intent) and one.number < 0 else one for one in results]
+        self._see(one for one in kept if isinstance(one, Intent))
+        return kept
+
+    def _keep(
+        self, connection: Connection, drafts: Sequence[Draft], budget: Budget | None
+    ) -> list[Intent | LedgerError]:
+        results: list[Intent | LedgerError] = []
+        known = self._named(connection, [draft.key for draft in drafts if draft.key is not None])
+        nonces: dict[str, int | LedgerError] = {}
+        new: list[tuple[int, Draft, SignedTransaction, int]] = []
+        for place, draft in enumerate(drafts):
+            results.append(self._kept(connection, draft, known, nonces, budget))
+            kept = results[-1]
+            if isinstance(kept, Intent) and kept.number == NEW:
+                signed = draft.sign(kept.nonce)
+                kept = replace(kept, attempts=(Attempt(signed.hash, signed.raw, draft.gas, draft.fees),))
+                new.append((place, draft, signed, kept.nonce))
+                results[-1] = kept
+                if draft.key is not None:
+                    known[draft.key] = kept
+        self._insert(connection, new, results, budget)
+        for sender, nonce in nonces.items():
+            if isinstance(nonce, int):
+                connection.execute(SET_NONCE, {"c": self._chain_id, "s": sender, "n": nonce})
+        return results
 
     def _kept(
         self,
@@ -175,7 +126,7 @@ class Outbox:
             return new_intent(draft, draft.nonce)
         if draft.sender not in nonces:
             try:
-                nonces[draft.sender] = self._claim(connection, draft.sender)
+                nonces[draft.sender] = self._leases.claim(connection, draft.sender)
             except KeyBusy as busy:
                 nonces[draft.sender] = busy
         nonce = nonces[draft.sender]
@@ -183,7 +134,7 @@ class Outbox:
             return nonce
         if budget is not None:
             cost_wei = draft.gas * draft.fees.max_fee_wei
-            if not self._spend(connection, draft.sender, budget, cost_wei):
+            if not self._spending.spend(connection, draft.sender, budget, cost_wei):
                 return NodeRefused(
                     f"the budget of the day, {budget.most_wei} wei, does not hold {cost_wei} wei more",
                     "Wait until tomorrow, or allow more a day.",
@@ -197,6 +148,7 @@ class Outbox:
         connection: Connection,
         new: Sequence[tuple[int, Draft, SignedTransaction, int]],
         results: list[Intent | LedgerError],
+        budget: Budget | None = None,
     ) -> None:
         if not new:
             return
@@ -211,92 +163,127 @@ class Outbox:
                 "data": draft.data,
                 "state": State.SIGNED.value,
                 "unfinished": True,
-                "token": self._tokens.get(draft.sender, 0),
-                "cancel": False,
+                "token": self._leases.token(draft.sender),
+                "cancel": draft.fills,
                 "deadline_s": draft.deadline_s,
             }
             for _, draft, _, nonce in new
         ]
         numbers = connection.execute(INSERT_INTENT, rows).scalars().all()
-        attempts = []
-        for (place, draft, signed, _), number in zip(new, numbers, strict=True):
+        attempts, reserved = [], []
+        for (place, draft, _, _), number in zip(new, numbers, strict=True):
             kept = results[place]
             assert isinstance(kept, Intent)
             results[place] = replace(kept, number=number)
-            attempts.append(attempt_row(number, 0, Attempt(signed.hash, signed.raw, draft.gas, draft.fees)))
+            attempts.append(attempt_row(number, 0, kept.last))
+            if not draft.relayed:
+                reserved.append((number, draft.gas * draft.fees.max_fee_wei))
         connection.execute(INSERT_ATTEMPT, attempts)
+        if budget is not None:
+            self._spending.note(connection, reserved, 0, budget.day)
 
-    def _spend(self, connection: Connection, sender: str, budget: Budget, wei: int) -> bool:
-        where = {"chain_id": self._chain_id, "sender": sender, "day": budget.day}
-        before = connection.execute(SELECT_SPENT, {"c": self._chain_id, "s": sender, "d": budget.day}).scalar() or 0
-        if before + wei > budget.most_wei:
-            return False
-        self.store.upsert(connection, SPENDING, where | {"wei": before + wei})
-        return True
+    def fill(self, draft: Draft) -> Intent | None:
+        """Keeps a self-send for a slot that nobody fills; None where an intent has it. Raises KeyBusy."""
+
+        def kept(connection: Connection) -> Intent | None:
+            self._leases.claim(connection, draft.sender)
+            slot = {"c": self._chain_id, "s": draft.sender, "n": draft.nonce}
+            if connection.execute(SELECT_SLOT, slot).first() is not None:
+                return None
+            signed = draft.sign(draft.nonce)
+            attempt = Attempt(signed.hash, signed.raw, draft.gas, draft.fees, cancels=True)
+            results: list[Intent | LedgerError] = [replace(new_intent(draft, draft.nonce), attempts=(attempt,))]
+            self._insert(connection, [(0, draft, signed, draft.nonce)], results)
+            [result] = results
+            return result if isinstance(result, Intent) else None
+
+        return self._leases.write(kept)
 
     # ---- what became of it
 
-    def record(self, changed: Sequence[Intent]) -> None:
-        """Writes how far these intents are. Raises KeyBusy where one of their keys is another process's by now."""
+    def record(self, changed: Sequence[Intent], paid: Mapping[int, int] | None = None) -> None:
+        """Writes how far these intents are; `paid` has what those that are over did cost, in wei, by their numbers: the
+        rest of what was reserved returns to its day. Raises KeyBusy where one of their keys is another process's by
+        now."""
         if not changed:
             return
-        with self.store.write() as connection:
-            self._fence(connection, changed)
-            connection.execute(
-                UPDATE_INTENT,
-                [
-                    {
-                        "b_number": one.number,
-                        "b_state": one.state.value,
-                        "b_unfinished": one.state in UNFINISHED,
-                        "b_cancel": one.cancel,
-                        "b_block": one.block,
-                        "b_block_hash": one.block_hash,
-                        "b_counted": one.counted,
-                        "b_succeeded": one.succeeded,
-                        "b_reason": one.reason,
-                    }
-                    for one in changed
-                ],
-            )
+        rows = [
+            {
+                "b_number": one.number,
+                "b_state": one.state.value,
+                "b_unfinished": one.state in UNFINISHED,
+                "b_cancel": one.cancel,
+                "b_block": one.block,
+                "b_block_hash": one.block_hash,
+                "b_counted": one.counted,
+                "b_succeeded": one.succeeded,
+                "b_reason": one.reason,
+            }
+            for one in changed
+        ]
+        owners = {one.sender for one in changed if not one.relayed}
+        costs = {one.number: (one.sender, paid[one.number]) for one in changed if paid and one.number in paid}
+
+        def recorded(connection: Connection) -> None:
+            self._leases.fence(connection, owners)
+            connection.execute(UPDATE_INTENT, rows)
+            self._spending.settle(connection, costs)
+
+        self._leases.write(recorded)
+        self._see(changed)
 
     def cancel(self, number: int) -> None:
         """Notes that the intent's nonce is to be taken by a self-send."""
-        with self.store.write() as connection:
-            connection.execute(update(INTENTS).where(INTENTS.c.number == number).values(cancel=True))
+        self._leases.write(lambda connection: connection.execute(_CANCEL, {"b_number": number}))
 
     def add(self, intent: Intent, attempt: Attempt, budget: Budget | None = None) -> Intent | None:
         """Keeps another attempt of an intent, before it is sent. None where the budget does not hold what it costs
         more. Raises KeyBusy as `record` does."""
-        with self.store.write() as connection:
-            self._fence(connection, [intent])
-            more_wei = attempt.gas * attempt.fees.max_fee_wei - intent.last.gas * intent.last.fees.max_fee_wei
-            if budget is not None and more_wei > 0 and not self._spend(connection, intent.sender, budget, more_wei):
-                return None
-            connection.execute(INSERT_ATTEMPT, [attempt_row(intent.number, len(intent.attempts), attempt)])
-        return replace(intent, attempts=(*intent.attempts, attempt))
+        more_wei = attempt.gas * attempt.fees.max_fee_wei - intent.last.gas * intent.last.fees.max_fee_wei
+        place = len(intent.attempts)
 
-    def _fence(self, connection: Connection, intents: Sequence[Intent]) -> None:
-        for sender in sorted({one.sender for one in intents if not one.relayed}):
-            row = connection.execute(SELECT_KEY, {"c": self._chain_id, "s": sender}).one_or_none()
-            if row is not None and row.token != self._tokens.get(sender):
-                self._tokens.pop(sender, None)
-                self._until_ms.pop(sender, None)
-                raise KeyBusy(sender, row.holder)
+        def added(connection: Connection) -> bool:
+            self._leases.fence(connection, {intent.sender})
+            if budget is not None and more_wei > 0:
+                if not self._spending.spend(connection, intent.sender, budget, more_wei):
+                    return False
+                self._spending.note(connection, [(intent.number, more_wei)], place, budget.day)
+            connection.execute(INSERT_ATTEMPT, [attempt_row(intent.number, place, attempt)])
+            return True
+
+        return replace(intent, attempts=(*intent.attempts, attempt)) if self._leases.write(added) else None
 
     # ---- reads
 
     def unfinished(self) -> list[Intent]:
-        """All that is not over, in the order of their nonces for each sender."""
+        """All that is not over, in the order of their nonces for each sender.
+
+        Bytes do not change, and are many: an intent is read whole only where a glance shows that another process wrote
+        what is not known here.
+        """
+        before = self._seen
         with self.store.read() as connection:
-            return read_intents(connection, SELECT_UNFINISHED, {"c": self._chain_id})
+            glances = connection.execute(SELECT_GLANCE, {"c": self._chain_id}).all()
+            strange = [number for number, *rest in glances if _glance(before.get(number)) != tuple(rest)]
+            if len(strange) > _NUMBERS_MOST:
+                read = read_intents(connection, SELECT_UNFINISHED, {"c": self._chain_id})
+            else:
+                read = read_intents(connection, SELECT_NUMBERS, {"numbers": strange}) if strange else []
+        fresh = {one.number: one for one in read}
+        found = [fresh.get(number) or before[number] for number, *_ in glances]
+        self._seen = {one.number: one for one in found}
+        return found
+
+    def _see(self, intents: Iterable[Intent]) -> None:
+        for one in intents:
+            self._seen[one.number] = one
 
     def find(self, name: int | str) -> Intent | None:
         """The intent of that number or idempotency key."""
         with self.store.read() as connection:
             if isinstance(name, str):
                 return self._named(connection, [name]).get(name)
-            return next(iter(read_intents(connection, SELECT_NUMBER, {"n": name})), None)
+            return next(iter(read_intents(connection, SELECT_NUMBERS, {"numbers": [name]})), None)
 
     def named(self, keys: Sequence[str]) -> dict[str, Intent]:
         """The intents of those of the idempotency keys that are known."""
@@ -313,15 +300,8 @@ class Outbox:
         return found
 
 
-def _lives(holder: str) -> bool:
-    """Whether the process of a lease may still live: one of this machine that is gone needs no waiting for."""
-    host, _, process = holder.partition(":")
-    if host != socket.gethostname():
-        return True
-    try:
-        os.kill(int(process.partition(":")[0]), 0)
-    except ProcessLookupError:
-        return False
-    except (PermissionError, ValueError):
-        return True
-    return True
+_CANCEL = update(INTENTS).where(INTENTS.c.number == bindparam("b_number")).values(cancel=True)
+
+
+def _glance(intent: Intent | None) -> tuple[str, bool, int] | None:
+    return None if intent is None else (intent.state.value, intent.cancel, len(intent.attempts))

@@ -43,17 +43,20 @@ def test_simulated_faults_happen() -> None:
     store = SimulatedStore(open_store(IN_MEMORY).engine, Gates(Random(0)))
     runs = []
     seen: set[State] = set()
-    replaced = 0
+    replaced = filled = 0
     for seed in range(150):
         run = play_seed(seed, store)
         runs.append(run)
         statuses = [run.sender.status(key) for key in run.keys]
         seen |= {status.state for status in statuses}
         replaced += sum(len(status.attempts) > 1 and not status.cancel for status in statuses)
-    assert seen == {State.FINAL, State.CANCELLED}
+        filled += bool(run.kept()[1])
+    assert seen == {State.FINAL, State.CANCELLED, State.CONSUMED}
+    assert filled > 3
     assert replaced > 20
-    for fault in ("crashed", "lost", "reorganised", "dropped"):
+    for fault in ("crashed", "lost", "reorganised", "dropped", "strange"):
         assert sum(fault in run.happened for run in runs) > 20, fault
+    assert sum({"crashed", "reorganised", "strange"} <= run.happened for run in runs) > 10
 
 
 def small(run: Run) -> None:

@@ -17,16 +17,18 @@ from ledger import (
     Sender,
     errors,
 )
-from ledger.chain import TRANSACTION_GAS_MAX, created_address
-from ledger.errors import Cancelled, InputError, KeyBusy, KeyReused, UnknownIntent
+from ledger.abi import Call
+from ledger.chain import TRANSACTION_GAS_MAX, connect, created_address
+from ledger.errors import BadStore, Cancelled, InputError, KeyBusy, KeyReused, UnknownIntent
 from ledger.keys import signer_from_mnemonic
-from ledger.node import DEVELOPMENT_MNEMONIC
+from ledger.node import DEVELOPMENT_MNEMONIC, local_node
 from ledger.sending.drafts import Sent
 from ledger.sending.fees import WEI_PER_GWEI, FeePolicy
 from ledger.store.engine import open_store
 from ledger.store.intents import State
 from tests.world import World
 
+RICH = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), 0)
 PAUPER = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), 10_000)
 
 
@@ -294,6 +296,23 @@ def test_keys_of_others_are_left_to_them(anvil_world: World, tmp_path: Path) -> 
     assert other.status(sent.number).state is State.INCLUDED
     with pytest.raises(KeyBusy):
         Sender(anvil_world.chain, open_store(url)).resume(anvil_world.seller)
+
+
+def test_database_of_another_chain_with_the_same_id_is_refused(tmp_path: Path) -> None:
+    """A local chain that was deleted, and a new one: the nonces of the old stand above the new one's for ever."""
+    store = open_store(Secret(f"sqlite:///{tmp_path / 'outbox.db'}"))
+    call = Call("Thing", "0x" + "77" * 20, b"", gas=50_000)
+    for start_s, good in ((1_800_000_000, True), (1_800_000_001, False)):
+        with local_node("--timestamp", str(start_s)) as node:
+            sender = Sender(connect(node.url), store)
+            if good:
+                assert sender.send(call, RICH).succeeded
+                continue
+            with pytest.raises(BadStore, match="another chain of the id 31337"):
+                sender.submit(call, RICH)
+            for attempt in (sender.advance, sender.resume):
+                with pytest.raises(BadStore):
+                    attempt()
 
 
 def test_run_advances_until_it_is_stopped(anvil_world: World) -> None:

@@ -9,11 +9,13 @@ from ledger.abi import Call
 from ledger.errors import Cancelled, NodeRefused, refusal
 from ledger.sending.drafts import Sent, with_spare
 from ledger.sending.fees import FeePolicy, tenth_more
+from ledger.sending.gaps import GAP_WAIT_S
 from ledger.sending.tracker import REPUBLISH_S
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.intents import State
+from ledger.store.outbox import Outbox
 from tests.ledger.simulation.chain import FINAL_DEPTH, GWEI, FakeSigner
-from tests.ledger.simulation.runner import CONTRACT, Gates, Run
+from tests.ledger.simulation.runner import CHAIN_ID, CONTRACT, Gates, Run
 
 POLICY = FeePolicy(bump_after_s=30, cap_wei=10**15, window=4)
 
@@ -202,3 +204,77 @@ def test_what_is_over_is_forgotten_here() -> None:
         run.finish()
         assert {run.sender.status(sent.number).state for sent in sents} == {State.FINAL}
     assert run.sender.advance() == 0
+
+
+def test_slot_that_a_stranger_left_empty_is_filled() -> None:
+    """RELIABILITY 6 A 1, 10: somebody used the key too, and its transaction was dropped with ours behind it."""
+    run = quiet()
+    for _ in range(2):
+        run.wire.stranger(run.signers[0].address)
+    sents = submitted(run, 2)
+    assert [sent.nonce for sent in sents] == [2, 3]
+    for nonce in range(2):
+        del run.wire.waiting[run.signers[0].address, nonce]
+    for _ in range(GAP_WAIT_S // 10):
+        run.sender.advance()
+        run.wire.mine()
+        run.now_s += 10
+    assert run.wire.effects() == [], "somebody's own wallet has a minute"
+    for _ in range(3):
+        run.sender.advance()
+        run.wire.mine()
+    fillers = [one for one in run.sender.unfinished() if one.to == one.sender]
+    assert [(one.nonce, one.last.cancels) for one in fillers] == [(0, True), (1, True)]
+    run.finish()
+    assert run.wire.effects() == [b"thing 0", b"thing 1"]
+    assert {run.sender.status(sent.number).state for sent in sents} == {State.FINAL}
+    for one in fillers:
+        status = run.sender.status(one.number)
+        assert (status.state, status.reason) == (State.CANCELLED, "it took a slot that was left empty")
+    assert run.sender.unfinished() == []
+
+
+def test_slot_that_a_stranger_uses_is_left_to_it() -> None:
+    run = quiet()
+    run.wire.stranger(run.signers[0].address)
+    submitted(run)
+    for _ in range(5):
+        run.sender.advance()
+        run.now_s += GAP_WAIT_S
+    assert [one.to for one in run.sender.unfinished()] == [CONTRACT]
+
+
+def test_what_a_reorganisation_dropped_before_anybody_looked_is_offered_at_the_next_pass() -> None:
+    """RELIABILITY 6 A 8, 14: it was in a block between two passes, and waits for no timer now."""
+    run = quiet()
+    sents = submitted(run, 3)
+    run.wire.mine()
+    run.wire.blocks = run.wire.blocks[:-1]
+    blocks(run, 2)
+    assert not run.wire.waiting
+    run.now_s += 1
+    run.sender.advance()
+    assert [one.hash for one in run.wire.waiting.values()] == [sent.transaction for sent in sents]
+
+
+def test_what_was_reserved_and_not_spent_returns_to_its_day() -> None:
+    """RELIABILITY 6 A 13: 92,500 gas at 3 gwei were reserved, 40,000 were burnt."""
+    reserved_wei, paid_wei = with_spare(50_000) * 3 * GWEI, 40_000 * 3 * GWEI
+    run = quiet(replace(POLICY, daily_budget_wei=reserved_wei + paid_wei))
+    submitted(run)
+    with pytest.raises(NodeRefused, match="budget of the day"):
+        submitted(run)
+    run.finish()
+    submitted(run)
+    run.finish()
+    with pytest.raises(NodeRefused, match="budget of the day"):
+        submitted(run)
+
+
+def test_another_sender_of_the_same_database_reads_what_changed() -> None:
+    """A pass reads only what it does not know: what others wrote meanwhile is in it all the same."""
+    run = quiet()
+    [sent] = submitted(run)
+    run.sender.advance()
+    Outbox(run.store, CHAIN_ID, lambda: run.now_s).cancel(sent.number)
+    assert [one.cancel for one in run.sender.unfinished()] == [True]

@@ -83,7 +83,7 @@ class _Plain:
             return NodeRefused("no such tag")
         header = {"number": "0x64", "hash": "0xab", "timestamp": "0x1", "gasLimit": "0x1", "baseFeePerGas": "0x7"}
         if method == "eth_getTransactionCount":
-            return params[1]
+            return "0x25" if params[1] == "pending" else params[1]
         return {"eth_getBlockByNumber": header, "eth_getCode": "0x"}.get(method, "0x1")
 
 
@@ -92,6 +92,7 @@ def test_node_without_final_blocks_is_final_far_back() -> None:
     assert (look.head.number, look.safe, look.final, look.tip_wei) == (100, 68, 36, 1)
     # The count of transactions is asked for at that block.
     assert look.settled == {BUYER.address: 36}
+    assert look.pending == {BUYER.address: 37}
 
 
 class _Silent(_Plain):

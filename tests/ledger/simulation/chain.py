@@ -21,6 +21,7 @@ from ledger.sending.wire import Account, Look, Terms, Tried, Wire
 FINAL_DEPTH, SAFE_DEPTH = 12, 6
 REORG_MAX, LAG_MAX = 3, 4
 GWEI = 10**9
+STRANGER = b"stranger"
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +112,33 @@ class FakeWire(Wire):
         if self.waiting:
             del self.waiting[self._random.choice(sorted(self.waiting))]
 
+    def stranger(self, sender: str) -> None:
+        """Somebody else sends with the same key, as a wallet does: at the next nonce that this node knows of."""
+        self._count += 1
+        fees = Fees(2 * self.base_fee_wei + GWEI, GWEI)
+        data = b"%s %d" % (STRANGER, self._count)
+        fields = {"nonce": self._pending(self.blocks, sender), "data": data, "gas": 50_000}
+        signed = FakeSigner(sender).sign_transaction(
+            fields | {"maxFeePerGas": fees.max_fee_wei, "maxPriorityFeePerGas": fees.tip_wei}
+        )
+        one = decode(signed.raw)
+        self.waiting[one.sender, one.nonce] = one
+
+    def evict(self) -> None:
+        """Forgets what somebody else offers too little for, as nodes do in time: nobody offers it again."""
+        for slot, one in list(self.waiting.items()):
+            if one.data.startswith(STRANGER) and one.fees.max_fee_wei < self.base_fee_wei:
+                del self.waiting[slot]
+
+    def strangers(self) -> set[tuple[str, int]]:
+        """The slots that somebody else's transactions have in blocks."""
+        return {
+            (one.sender, one.nonce)
+            for block in self.blocks
+            for one in block.transactions
+            if one.data.startswith(STRANGER)
+        }
+
     def _extend(self, transactions: tuple[Transaction, ...]) -> None:
         self._past.append(self.blocks)
         self._count += 1
@@ -133,15 +161,19 @@ class FakeWire(Wire):
     def _mined(blocks: Sequence[Mined], sender: str) -> int:
         return sum(one.sender == sender for block in blocks for one in block.transactions)
 
+    def _pending(self, blocks: Sequence[Mined], sender: str) -> int:
+        nonce = self._mined(blocks, sender)
+        while (sender, nonce) in self.waiting:
+            nonce += 1
+        return nonce
+
     def terms(self, senders: Sequence[str], tried: Sequence[tuple[Call, str]]) -> tuple[Terms, list[Tried]]:
         self._gate("ask terms")
         blocks = self._seen()
         accounts = {}
         for sender in senders:
-            mined = pending = self._mined(blocks, sender)
-            while (sender, pending) in self.waiting:
-                pending += 1
-            accounts[sender] = Account(pending, mined, 10**24, sender in self.delegated)
+            nonces = self._pending(blocks, sender), self._mined(blocks, sender)
+            accounts[sender] = Account(*nonces, 10**24, sender in self.delegated)
         self._gate("hear terms")
         return Terms(blocks[-1].header, GWEI, accounts), [Tried(None, 50_000) for _ in tried]
 
@@ -151,8 +183,9 @@ class FakeWire(Wire):
         head = blocks[-1].header
         final = max(0, head.number - FINAL_DEPTH)
         settled = {sender: self._mined(blocks[: final + 1], sender) for sender in senders}
+        pending = {sender: self._pending(blocks, sender) for sender in senders}
         self._gate("hear look")
-        return Look(head, max(0, head.number - SAFE_DEPTH), final, GWEI, settled, self.delegated)
+        return Look(head, max(0, head.number - SAFE_DEPTH), final, GWEI, settled, pending, self.delegated)
 
     def hashes(self, blocks: Sequence[int]) -> list[str | None]:
         self._gate("ask hashes")

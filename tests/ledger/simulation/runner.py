@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import cast
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, select
 from sqlalchemy.pool import StaticPool
 
 from ledger.abi import Call
@@ -17,14 +17,18 @@ from ledger.keys import Signer
 from ledger.sending.fees import FeePolicy
 from ledger.sending.sender import Sender
 from ledger.sending.tracker import Clock
+from ledger.store.chains import CHAINS
 from ledger.store.engine import Store
-from ledger.store.intents import ATTEMPTS, INTENTS, KEYS, SPENDING, State
-from ledger.store.outbox import LEASE_S
+from ledger.store.intents import ATTEMPTS, INTENTS, KEYS, State
+from ledger.store.leases import LEASE_S
+from ledger.store.spending import RESERVED, SPENDING
 from tests.ledger.simulation.chain import REORG_MAX, FakeSigner, FakeWire
 
 CONTRACT = "0x" + "cc" * 20
 CHAIN_ID = 7
 _PASSES_MAX = 80
+# The share of runs in which somebody else uses the keys too.
+STRANGE = 0.5
 
 
 class Crash(BaseException):
@@ -94,6 +98,7 @@ class Run:
     gates: Gates
     intents: int
     fees: FeePolicy = field(default_factory=lambda: FeePolicy(bump_after_s=20, window=3, cap_wei=10**15))
+    strange: bool = False
 
     def __post_init__(self) -> None:
         self.random = self.gates.random
@@ -173,6 +178,11 @@ class Run:
             self.happened.add("dropped")
         self.wire.drop()
 
+    def stranger(self) -> None:
+        """Somebody uses one of the keys elsewhere, which nobody should."""
+        self.happened.add("strange")
+        self.wire.stranger(self.random.choice(self.signers).address)
+
     def move_fee(self) -> None:
         factor = self.random.choice((2, 3, 8))
         up = self.random.random() < 0.6
@@ -185,13 +195,15 @@ class Run:
 
     def play(self, steps: int) -> None:
         """Steps at random, faults and all, and then the quiet until everything is over."""
-        for step in self.random.choices(_STEPS, _WEIGHTS, k=steps):
+        chances = _CHANCES | ({"stranger": 4, "drop": 5, "reorganise": 4} if self.strange else {})
+        for step in self.random.choices(list(chances), list(chances.values()), k=steps):
             self.survive(step)
         self.finish()
 
     def finish(self) -> None:
         """Without faults from now on but those that were counted out: everything ends within so many passes."""
         self.gates.calm()
+        self.wire.evict()
         for _ in range(_PASSES_MAX):
             if len(self.done) < len(self.keys):
                 self.survive("submit")
@@ -207,39 +219,53 @@ class Run:
         """Each intent has one effect, or none where it was cancelled; no nonce is missing; nothing unknown was sent."""
         effects = self.wire.effects()
         assert len(effects) == len(set(effects)), f"an effect came twice: {sorted(effects)}"
+        strangers = self.wire.strangers()
         nonces: dict[str, list[int]] = {}
-        known: set[str] = set()
         for key in self.keys:
             status = self.sender.status(key)
             nonces.setdefault(status.sender, []).append(status.nonce)
-            known.update(attempt.hash for attempt in status.attempts)
             allowed = {State.FINAL, State.CANCELLED} if key in self.cancelled else {State.FINAL}
+            if (status.sender, status.nonce) in strangers:
+                allowed = {State.CONSUMED}
             assert status.state in allowed, f"{key} is {status.state}: {status}"
             assert (key.encode() in effects) == (status.state is State.FINAL), f"{key} is {status.state}"
+        known, filled = self.kept()
+        assert not filled or "strange" in self.happened, f"filled where nobody else was: {filled}"
         for sender, taken in nonces.items():
-            assert sorted(taken) == list(range(len(taken))), f"nonces of {sender}: {taken}"
+            others = {nonce for one, nonce in strangers | filled if one == sender} - set(taken)
+            assert len(taken) == len(set(taken)), f"nonces of {sender}: {taken}"
+            every = {*taken, *others}
+            assert set(range(max(taken))) <= every, f"nonces of {sender}: {taken}, and {others} of others"
         assert self.wire.heard <= known, f"sent and not kept: {self.wire.heard - known}"
+
+    def kept(self) -> tuple[set[str], set[tuple[str, int]]]:
+        """The hash of everything that was ever signed, and the slots that were filled for want of another."""
+        with self.store.read() as connection:
+            known = set(connection.scalars(select(ATTEMPTS.c.hash)))
+            where = INTENTS.c.to == INTENTS.c.sender
+            rows = connection.execute(select(INTENTS.c.sender, INTENTS.c.nonce).where(where)).all()
+        return known, {(row.sender, row.nonce) for row in rows}
 
 
 _CHANCES = {
     "submit": 6,
     "advance": 6,
     "mine": 5,
-    "reorganise": 2,
+    "reorganise": 3,
     "drop": 2,
+    "stranger": 0,
     "move_fee": 2,
     "pass_time": 3,
     "cancel": 1,
     "resume": 1,
 }
-_STEPS, _WEIGHTS = list(_CHANCES), list(_CHANCES.values())
 
 
 def emptied(store: SimulatedStore) -> None:
     """Forgets all that was sent."""
     store.gates = Gates(Random(0))
     with store.write() as connection:
-        for table in (ATTEMPTS, INTENTS, KEYS, SPENDING):
+        for table in (RESERVED, ATTEMPTS, INTENTS, KEYS, SPENDING, CHAINS):
             connection.execute(table.delete())
 
 
@@ -247,8 +273,9 @@ def play_seed(seed: int, store: SimulatedStore) -> Run:
     """One run from a seed, in an emptied database. Raises AssertionError for whatever went wrong."""
     random = Random(seed)
     emptied(store)
-    store.gates = Gates(random, random.choice((0, 0.01, 0.05)), random.choice((0, 0.05, 0.2)), random.choice((0, 0.3)))
-    run = Run(seed, store, store.gates, random.randint(1, 4))
-    run.play(random.randint(5, 16))
+    rates = random.choice((0, 0.03, 0.06)), random.choice((0, 0.05, 0.2)), random.choice((0, 0.3))
+    store.gates = Gates(random, *rates)
+    run = Run(seed, store, store.gates, random.randint(1, 4), strange=random.random() < STRANGE)
+    run.play(random.randint(6, 20))
     run.check()
     return run

@@ -15,7 +15,9 @@ from ledger.sending.fees import Fees
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.intents import Attempt, Draft, Intent, State
-from ledger.store.outbox import LEASE_S, Budget, Outbox
+from ledger.store.leases import LEASE_S
+from ledger.store.outbox import Outbox
+from ledger.store.spending import Budget
 
 ALICE, BOB = "0x" + "a1" * 20, "0x" + "b0" * 20
 TO = "0x" + "cc" * 20
