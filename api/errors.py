@@ -222,8 +222,12 @@ async def _on_ledger_error(_: Request, error: Exception) -> JSONResponse:
     return refuse(error)
 
 
-async def _on_validation(_: Request, error: Exception) -> JSONResponse:
+async def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
+    allowed = _methods(request)
+    if allowed and request.method not in allowed:
+        # /leases/build is no lease: what reads a path with a name in it took it for one.
+        return await _on_http(request, HTTPException(HTTPStatus.METHOD_NOT_ALLOWED))
     faults = [
         Fault(pointer="/" + "/".join(map(str, one["loc"])), detail=_one_line(one["msg"])) for one in error.errors()
     ]
@@ -234,7 +238,7 @@ async def _on_validation(_: Request, error: Exception) -> JSONResponse:
     return respond(problem_of(refusal, faults))
 
 
-async def _on_http(_: Request, error: Exception) -> JSONResponse:
+async def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
     problem = Problem(
@@ -245,7 +249,23 @@ async def _on_http(_: Request, error: Exception) -> JSONResponse:
         remedy="See /openapi.json for what there is.",
         request_id=correlation_id.get(),
     )
-    return respond(problem, error.headers)
+    headers = dict(error.headers or {})
+    if status is HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = ", ".join(_methods(request)) or headers.get("Allow", "")
+    return respond(problem, headers)
+
+
+def _methods(request: Request) -> Sequence[str]:
+    """What may be done at a path: the router names only what the first of its routes there takes."""
+    described: Mapping[str, Mapping[str, Any]] = request.app.openapi()["paths"]
+    path = request.url.path
+    named = [path] if path in described else [one for one in described if _fits(one, path)]
+    return sorted({method.upper() for one in named for method in described[one]})
+
+
+def _fits(template: str, path: str) -> bool:
+    wanted, given = template.split("/"), path.split("/")
+    return len(wanted) == len(given) and all(a == b or a.startswith("{") for a, b in zip(wanted, given, strict=True))
 
 
 async def _on_bug(_: Request, __: Exception) -> JSONResponse:

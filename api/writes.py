@@ -214,6 +214,11 @@ IdempotencyKey = Annotated[
 ]
 
 
+def _known(caller: Who) -> None:
+    """Whoever has nothing signed here is told so, before what is wrong with the rest."""
+    signing_key(caller, frozenset({"buyer", "provider", "read"}))
+
+
 def signing_key(caller: Caller, scopes: frozenset[str]) -> ApiKey:
     """The caller's key. Raises NotAuthenticated without one, NotAllowed where it has none of the scopes."""
     if caller.key is None:
@@ -262,6 +267,7 @@ def add_writes(router: APIRouter, path: str, prepare: Callable[..., Prepared], w
         path,
         summary=f"Signed here: {what}",
         operation_id=name,
+        dependencies=[Depends(_known)],
         status_code=202,
         response_model=Accepted,
         responses=refusals,

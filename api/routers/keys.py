@@ -12,7 +12,7 @@ from api.schemas import Address, Body, Micro, Shape, micro
 from api.services import Services
 from ledger import ApiKey
 
-router = APIRouter(prefix="/keys", tags=["keys"], responses=problems(401, 403, 404, 422, 429, 503))
+router = APIRouter(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 422, 429, 503))
 
 _SECONDS_PER_DAY = 86_400
 _DEFAULT_MICRO = 10_000 * 10**6

@@ -10,7 +10,7 @@ from api.errors import NotAuthenticated, problems
 from api.schemas import Address, Body, Shape
 from api.siwe import LIFE_S, SESSION_S, STATEMENT, Login, check_login, check_signature, read_message, write_message
 
-router = APIRouter(prefix="/login", tags=["login"], responses=problems(401, 422, 429, 503))
+router = APIRouter(prefix="/login", tags=["login"], responses=problems(400, 401, 422, 429, 503))
 
 
 class NonceShape(Shape):

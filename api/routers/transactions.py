@@ -14,7 +14,7 @@ from api.services import Services
 from ledger import InputError, QueuedOrder, SignedOrder, UnknownIntent, board, digest_of, read_signed, signed_order
 
 router = APIRouter(
-    prefix="/transactions", tags=["transactions"], responses=problems(403, 404, 409, 413, 422, 429, 502, 503)
+    prefix="/transactions", tags=["transactions"], responses=problems(400, 403, 404, 409, 413, 422, 429, 502, 503)
 )
 
 _RAW_MAX = 2 * 65_536
