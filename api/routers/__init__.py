@@ -11,6 +11,7 @@ from api.routers import (
     login,
     orders,
     prices,
+    problems,
     products,
     rounds,
     rpc,
@@ -41,6 +42,7 @@ ROUTERS = tuple(
         keys,
         login,
         rpc,
+        problems,
         health,
     )
 )

@@ -65,3 +65,10 @@ def test_who_watches_is_never_refused(path: str) -> None:
 def test_zero_is_no_limit() -> None:
     limits = Limits(app, 0, 0)
     assert {ask(limits)["status"] for _ in range(50)} == {200}
+
+
+def test_made_up_keys_do_not_get_past_their_address() -> None:
+    limits = Limits(app, 2, 2)
+    statuses = [ask(limits, key=f"Bearer made-up-{number}")["status"] for number in range(25)]
+    assert statuses == [200] * 20 + [429] * 5
+    assert ask(limits, client="1.1.1.2", key="Bearer mine")["status"] == 200
