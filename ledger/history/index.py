@@ -4,9 +4,10 @@ What is final is read in ranges; what is not, block by block by its hash, along 
 replaced is undone exactly; one that was final and is replaced stops everything (HistoryBroken).
 """
 
-import re
+import gc
+import time
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -16,8 +17,10 @@ from typing import Any
 from ledger.chain import Contracts
 from ledger.errors import HistoryBroken, LedgerError, NodeRefused, Unreachable
 from ledger.history.logs import Decoder, Said
+from ledger.history.ranges import Ranges
 from ledger.history.rows import Fold, needed
-from ledger.rpc import number_of, tag_of
+from ledger.history.source import Fresh, Json, Part, Source
+from ledger.rpc import number_of
 from ledger.store.engine import Store
 from ledger.store.history import History
 from ledger.store.records import BlockRow, Head
@@ -28,14 +31,12 @@ WINDOW = 512
 PART = 64
 """How many blocks that are not final are asked for at once."""
 
-LOGS_WANTED = 5_000
-"""About how many logs an answer should have: enough to be fast, few enough to hold."""
+EVENTS_AT_ONCE, KEPT_AFTER_S = 20_000, 2.0
+"""How many events of final blocks are kept in one transaction, and how long they wait for it at most: a row or a page
+that many events change is written once."""
 
-RANGE_FIRST, RANGE_MAX = 100, 1_000_000
 # What is not ours to read: the settlement token has other users, too many to keep.
 _FOREIGN = ("Token",)
-
-Json = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,56 +67,6 @@ class Finalized:
 Change = Block | Reorg | Finalized
 
 
-class Ranges:
-    """How many blocks to ask for at once: learned from what the node gives, and from what it says when it refuses."""
-
-    def __init__(self, first: int = RANGE_FIRST, most: int = RANGE_MAX) -> None:
-        self.blocks = first
-        self._most = most
-
-    def refused(self, from_block: int, to_block: int, why: str) -> bool:
-        """Makes the range smaller: as small as `why` says, else half. False where it is one block already."""
-        asked = to_block - from_block + 1
-        if asked == 1:
-            return False
-        told = suggested(why, from_block)
-        self.blocks = told if told is not None and told < asked else max(asked // 2, 1)
-        if told is not None:
-            self._most = max(told, 1)
-        return True
-
-    def gave(self, from_block: int, to_block: int, logs: int) -> None:
-        """Aims at LOGS_WANTED an answer, at most four times as many blocks as before."""
-        asked = to_block - from_block + 1
-        fair = asked * LOGS_WANTED // max(logs, 1)
-        self.blocks = max(1, min(fair, asked * 4, self._most))
-
-
-_RANGE = re.compile(r"\[\s*(0x[0-9a-f]+|\d+)\s*,\s*(0x[0-9a-f]+|\d+)\s*\]", re.IGNORECASE)
-_LIMIT = re.compile(
-    r"(?:limited to|max(?:imum)?(?: allowed)?(?: block)?(?: range)?(?: is|:| of)?|exceeds?|up to|over|than)"
-    r"(?: the| an?| range| 0 -)* ([\d,]+)(k?)(?= ?-? ?blocks?\b| range|$|\.|,|\))",
-    re.IGNORECASE,
-)
-
-
-def suggested(why: str, from_block: int) -> int | None:
-    """How many blocks from `from_block` on a node says it would give; None where it says nothing of the kind.
-
-    Such texts are not standardised. Known: a range in brackets (Alchemy, Infura, thirdweb), or a limit in blocks (Ankr,
-    QuickNode, Cloudflare, BlockPI, Base, Chainstack …).
-    """
-    found = _RANGE.search(why)
-    if found is not None:
-        first, last = (int(text, 16 if text.lower().startswith("0x") else 10) for text in found.groups())
-        return last - first + 1 if first == from_block and last >= first else None
-    limit = _LIMIT.search(why) if "block" in why.lower() or "range" in why.lower() else None
-    digits = limit[1].replace(",", "") if limit is not None else ""
-    if limit is None or not digits.isascii() or not digits.isdigit():
-        return None
-    return int(digits) * (1_000 if limit[2] else 1) or None
-
-
 class Index:
     """Keeps one market's history in a store. One at a time writes a store."""
 
@@ -123,13 +74,16 @@ class Index:
         """Raises BadStore for a store with another market's history."""
         deployment = contracts.deployment
         names = {name: one for name, one in deployment.addresses.items() if name not in _FOREIGN}
-        self._chain = contracts.chain
-        self._addresses = list(names.values())
-        self._decoder = Decoder(names, {name: self._chain.artifact(name).abi for name in names})
+        self._source = Source(contracts.chain, list(names.values()))
+        self._decoder = Decoder(names, {name: contracts.chain.artifact(name).abi for name in names})
         self._window = window
         self.history = History(store, deployment.chain_id, contracts.address("Exchange"), deployment.block)
         self._fold = Fold(self.history.rows, deployment.terms)
-        self.ranges = Ranges()
+
+    @property
+    def ranges(self) -> Ranges:
+        """How many blocks it asks for at once now."""
+        return self._source.ranges
 
     @property
     def head(self) -> Head:
@@ -155,7 +109,7 @@ class Index:
         Raises HistoryBroken where the node contradicts what was final, Unavailable where it does not answer.
         """
         before = self.head
-        latest, final, ours = self._look()
+        latest, final, ours = self._source.look(self.head.block)
         yield from self._reconsider(latest, ours)
         last = latest.block if blocks is None else min(latest.block, self.head.block + blocks)
         finalized = max(self.head.finalized, min(final, last), last - self._window)
@@ -168,21 +122,7 @@ class Index:
         if now.finalized > before.finalized:
             yield Finalized(now.finalized)
 
-    # ---- what the node has
-
-    def _look(self) -> tuple[BlockRow, int, BlockRow | None]:
-        """The node's latest block, the number of the last that it calls final, and what it has where we are."""
-        wanted: list[tuple[str, Sequence[Any]]] = [
-            ("eth_getBlockByNumber", (name, False)) for name in ("latest", "finalized", tag_of(self.head.block))
-        ]
-        latest, final, ours = self._chain.batch(wanted)
-        if latest is None:
-            raise NodeRefused("it has no latest block")
-        return _block(latest), _block(final).block if final else 0, _block(ours) if ours else None
-
-    def _headers(self, numbers: Sequence[int]) -> list[BlockRow | None]:
-        found = self._chain.batch([("eth_getBlockByNumber", (tag_of(number), False)) for number in numbers])
-        return [_block(one) if one else None for one in found]
+    # ---- what was replaced
 
     def _reconsider(self, latest: BlockRow, ours: BlockRow | None) -> Iterator[Reorg]:
         """Goes back to the newest block that the node and we have in common. A node that is behind us is none."""
@@ -192,10 +132,10 @@ class Index:
         known = [one for one in self.history.window() if one.block <= latest.block]
         for start in range(0, len(known), PART):
             part = known[start : start + PART]
-            for ours_then, theirs in zip(part, self._headers([one.block for one in part]), strict=True):
+            for ours_then, theirs in zip(part, self._source.headers([one.block for one in part]), strict=True):
                 if theirs is None:
                     raise NodeRefused(f"it has no block {ours_then.block}, and says that its head is {latest.block}")
-                if theirs.hash == ours_then.hash:
+                if theirs.row.hash == ours_then.hash:
                     # Where the node only lacks what we have, it is behind, and will come.
                     if latest.hash != ours_then.hash:
                         self.history.undo(ours_then)
@@ -207,37 +147,29 @@ class Index:
     # ---- what is final
 
     def _backfill(self, last: int) -> Iterator[Block]:
-        """Reads up to a final block, asking for the next range while the one before is written."""
+        """Reads up to a final block, asking for the next range while the one before is worked on."""
         if self.head.block >= last:
             return
+        batch = _Batch([], [], [], [], time.monotonic())
         with ThreadPoolExecutor(1, "index") as reader:
-            waiting: Future[_Part] | None = reader.submit(self._range, self.head.block + 1, last)
+            waiting: Future[Part] | None = reader.submit(self._source.range, self.head.block + 1, last)
             while waiting is not None:
-                part = waiting.result()
-                more = part.end.block < last
-                waiting = reader.submit(self._range, part.end.block + 1, last) if more else None
-                yield from self._keep_final(part)
-
-    def _range(self, first: int, last: int) -> "_Part":
-        """The logs from a block on, as far as the node gives them at once."""
-        while True:
-            end = min(last, first + self.ranges.blocks - 1)
-            wanted = {"address": self._addresses, "fromBlock": tag_of(first), "toBlock": tag_of(end)}
-            try:
-                # The header beside the logs: a node that lacks the last block has no say in what is in it.
-                header, logs = self._chain.batch(
-                    [("eth_getBlockByNumber", (tag_of(end), False)), ("eth_getLogs", (wanted,))]
-                )
-            except (NodeRefused, Unreachable) as error:
-                if not self.ranges.refused(first, end, error.why):
+                try:
+                    part = waiting.result()
+                except LedgerError:
+                    # What it gave before it failed is kept: the next time goes on from there.
+                    yield from self._keep_final(batch)
                     raise
-                continue
-            if header is None or not isinstance(logs, list):
-                raise NodeRefused(f"it has no block {end}")
-            self.ranges.gave(first, end, len(logs))
-            return _Part(first, _block(header), logs)
+                more = part.end.block < last
+                waiting = reader.submit(self._source.range, part.end.block + 1, last) if more else None
+                with self._unharmed(), _collector_at_rest():
+                    self._take(part, batch)
+                if waiting is None or batch.is_due:
+                    yield from self._keep_final(batch)
+                    batch = _Batch([], [], [], [], time.monotonic())
 
-    def _keep_final(self, part: "_Part") -> Iterator[Block]:
+    def _take(self, part: Part, batch: "_Batch") -> None:
+        """Does what a range's events do, and notes what is to be kept of it."""
         said = [self._decoder.read(entry) for entry in part.logs]
         _check_order(said, part.first, part.end.block)
         counts = Counter(one.block for one in said)
@@ -245,13 +177,21 @@ class Index:
         blocks = self._blocks(part, said)
         self.history.rows.begin(part.end.block, final=True)
         self.history.rows.prefetch(key for one in said for key in needed(one))
-        with self._unharmed():
-            for one in said:
-                self._fold.apply(one, blocks[one.block].time_s)
-        self._commit(part.end, part.end.block, blocks.values(), part.logs, said)
-        yield from (Block(one, blocks[one].hash, blocks[one].time_s, counts[one]) for one in sorted(counts))
+        for one in said:
+            self._fold.apply(one, blocks[one.block].time_s)
+        batch.ends.append(part.end)
+        batch.blocks += blocks.values()
+        batch.events += map(_event, part.logs, said)
+        batch.changes += (Block(one, blocks[one].hash, blocks[one].time_s, counts[one]) for one in sorted(counts))
 
-    def _blocks(self, part: "_Part", said: Sequence[Said]) -> dict[int, BlockRow]:
+    def _keep_final(self, batch: "_Batch") -> Iterator[Block]:
+        if batch.ends:
+            end = batch.ends[-1]
+            with _collector_at_rest():
+                self._commit(end, end.block, batch.blocks, batch.events)
+            yield from batch.changes
+
+    def _blocks(self, part: Part, said: Sequence[Said]) -> dict[int, BlockRow]:
         """The blocks of a range's logs, with their times: as the logs say, or their headers where a node's logs do
         not."""
         blocks = {part.end.block: part.end}
@@ -263,10 +203,10 @@ class Index:
                     missing.append(one.block)
                 time_s = 0 if time is None else number_of(time)
                 blocks[one.block] = BlockRow(one.block, str(entry.get("blockHash")), None, time_s)
-        for number, header in zip(missing, self._headers(missing), strict=True):
-            if header is None or header.hash != blocks[number].hash:
+        for number, header in zip(missing, self._source.headers(missing), strict=True):
+            if header is None or header.row.hash != blocks[number].hash:
                 raise NodeRefused(f"it has no block {number}, or another than its logs are of")
-            blocks[number] = replace(blocks[number], time_s=header.time_s)
+            blocks[number] = replace(blocks[number], time_s=header.row.time_s)
         return blocks
 
     # ---- what is not final
@@ -275,40 +215,36 @@ class Index:
         """Reads block by block, each by its hash, as long as each is the child of the one before."""
         while self.head.block < last:
             first = self.head.block + 1
-            headers = self._headers(range(first, min(last, first + PART - 1) + 1))
+            headers = self._source.headers(range(first, min(last, first + PART - 1) + 1))
             line = self._line(headers)
             if not line:
                 # It was replaced while we read: the next time we go back first.
                 return
-            wanted = [("eth_getLogs", ({"address": self._addresses, "blockHash": one.hash},)) for one in line]
-            answers = self._chain.batch(wanted)
-            yield from self._keep_tip(line, answers)
+            yield from self._keep_tip([one.row for one in line], self._source.logs_of(line))
 
-    def _line(self, headers: Sequence[BlockRow | None]) -> list[BlockRow]:
-        line: list[BlockRow] = []
+    def _line(self, headers: Sequence[Fresh | None]) -> list[Fresh]:
+        line: list[Fresh] = []
         parent = self.head.hash
         for header in headers:
-            if header is None or parent not in (None, header.parent):
+            if header is None or parent not in (None, header.row.parent):
                 break
             line.append(header)
-            parent = header.hash
+            parent = header.row.hash
         return line
 
-    def _keep_tip(self, line: Sequence[BlockRow], answers: Sequence[Any]) -> Iterator[Block]:
-        changes, logs, said = [], [], []
+    def _keep_tip(self, line: Sequence[BlockRow], answers: Sequence[Sequence[Json]]) -> Iterator[Block]:
+        changes: list[Block] = []
+        events: list[dict[str, Any]] = []
         with self._unharmed():
-            for header, answer in zip(line, answers, strict=True):
-                if not isinstance(answer, list) or any(entry.get("blockHash") != header.hash for entry in answer):
-                    raise NodeRefused(f"it gave no logs of block {header.block}, or another's")
-                events = [self._decoder.read(entry) for entry in answer]
-                _check_order(events, header.block, header.block)
+            for header, logs in zip(line, answers, strict=True):
+                said = [self._decoder.read(entry) for entry in logs]
+                _check_order(said, header.block, header.block)
                 self.history.rows.begin(header.block, final=False)
-                for one in events:
+                for one in said:
                     self._fold.apply(one, header.time_s)
-                logs += answer
-                said += events
-                changes.append(Block(header.block, header.hash, header.time_s, len(events)))
-        self._commit(line[-1], self.head.finalized, line, logs, said)
+                events += map(_event, logs, said)
+                changes.append(Block(header.block, header.hash, header.time_s, len(said)))
+        self._commit(line[-1], self.head.finalized, line, events)
         yield from changes
 
     # ---- keeping
@@ -318,37 +254,50 @@ class Index:
         """Forgets what was begun when it cannot be ended."""
         try:
             yield
-        except LedgerError:
+        except BaseException:
             self.history.rows.forget()
             raise
 
-    def _commit(self, end: BlockRow, finalized: int, blocks: Any, logs: Sequence[Json], said: Sequence[Said]) -> None:
+    def _commit(
+        self, end: BlockRow, finalized: int, blocks: Sequence[BlockRow], events: Sequence[dict[str, Any]]
+    ) -> None:
         head = replace(
             self.head,
             block=end.block,
             hash=end.hash,
             time_s=end.time_s,
             finalized=finalized,
-            events=self.head.events + len(said),
+            events=self.head.events + len(events),
         )
-        self.history.commit(head, blocks, [_event(entry, one) for entry, one in zip(logs, said, strict=True)])
+        self.history.commit(head, blocks, events)
 
 
-@dataclass(frozen=True, slots=True)
-class _Part:
-    """A range's logs as the node gave them, from block `first` up to `end`."""
+@dataclass(slots=True)
+class _Batch:
+    """What is to be kept in one transaction: where its ranges end, its blocks, its events, and what to tell then."""
 
-    first: int
-    end: BlockRow
-    logs: list[Json]
+    ends: list[BlockRow]
+    blocks: list[BlockRow]
+    events: list[dict[str, Any]]
+    changes: list[Block]
+    began_s: float
+
+    @property
+    def is_due(self) -> bool:
+        return len(self.events) >= EVENTS_AT_ONCE or time.monotonic() - self.began_s >= KEPT_AFTER_S
 
 
-def _block(header: Json) -> BlockRow:
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Keeps the garbage collector from looking through every row that is remembered, again and again, while thousands
+    of new ones come: it took a quarter of the time, and there are no cycles to find."""
+    ran = gc.isenabled()
+    gc.disable()
     try:
-        parent, time_s = str(header["parentHash"]), number_of(header["timestamp"])
-        return BlockRow(number_of(header["number"]), str(header["hash"]), parent, time_s)
-    except (KeyError, TypeError, AttributeError):
-        raise NodeRefused(f"it answered {str(header)[:40]!r} where a block belongs") from None
+        yield
+    finally:
+        if ran:
+            gc.enable()
 
 
 def _event(entry: Json, said: Said) -> dict[str, Any]:

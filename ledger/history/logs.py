@@ -5,14 +5,21 @@ events go through one. `ledger.abi` reads any log of any contract, and is what t
 """
 
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from functools import lru_cache, partial
+from importlib import import_module
 from typing import Any, NamedTuple
 
-from eth_utils.address import to_checksum_address
+from eth_hash.auto import keccak as _any_keccak
 
 from ledger.abi import Interface
 from ledger.errors import HistoryBroken, NodeRefused
 from ledger.rpc import read_log
+
+_keccak: Callable[[bytes], bytes] = _any_keccak
+with suppress(ImportError):
+    # A third of the price of what chooses the library anew at each call.
+    _keccak = import_module("eth_hash.backends.pysha3").keccak256
 
 Decode = Callable[[Mapping[str, Any]], tuple[Any, ...]]
 
@@ -134,4 +141,7 @@ def _hash(word: str) -> str:
 
 @lru_cache(maxsize=65_536)
 def _address(word: str) -> str:
-    return str(to_checksum_address("0x" + word[24:]))
+    """As to_checksum_address (EIP-55), which looks closer at what it is given and takes four times as long."""
+    digits = bytes.fromhex(word[24:]).hex()
+    digest = _keccak(digits.encode()).hex()
+    return "0x" + "".join([one.upper() if mark > "7" else one for one, mark in zip(digits, digest[:40], strict=True)])

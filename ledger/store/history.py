@@ -6,28 +6,40 @@ them back, which is exact whatever the change was.
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, update
 
 from ledger.errors import BadStore, HistoryBroken
 from ledger.store import tables as t
-from ledger.store.bulk import write_many
+from ledger.store.bulk import read_many, write_many
 from ledger.store.engine import Store
 from ledger.store.records import BlockRow, Head
 
 Row = dict[str, Any]
 Key = tuple[Any, ...]
 
-GENERATION = 10_000
+GENERATION = 20_000
 """How many rows of a table are remembered before the least used are let go: memory stays flat as history grows."""
 
-_AT_ONCE = 500
+# Rows of owners lie all over their tables: pages that do not fit in SQLite's own 2 MB are written and read again.
+_CACHE = "PRAGMA cache_size = -65536"
 
 STATES = {table.name: table for table in t.STATES}
 _KEYS = {name: tuple(column.name for column in table.primary_key) for name, table in STATES.items()}
+_NEVER_READ = (t.FILLS.name,)
+"""Rows that no later event is about: they are not remembered once they are written."""
+
+
+def _key_of(names: tuple[str, ...]) -> Callable[[Row], Key]:
+    if len(names) == 1:
+        return lambda row: (row[names[0]],)
+    return itemgetter(*names)
+
+
+_KEY_OF = {name: _key_of(names) for name, names in _KEYS.items()}
 
 
 class Rows:
@@ -75,11 +87,8 @@ class Rows:
             for table, keys in missing.items():
                 young, ordered = self._young[table], sorted(keys)
                 young.update(dict.fromkeys(keys))
-                for start in range(0, len(ordered), _AT_ONCE):
-                    part = ordered[start : start + _AT_ONCE]
-                    for row in connection.execute(_by_keys(table), {"keys": _bound(part)}):
-                        found = row._asdict()
-                        young[tuple(found[name] for name in _KEYS[table])] = found
+                key_of = _KEY_OF[table]
+                young |= {key_of(row): row for row in read_many(connection, STATES[table], ordered)}
 
     def change(self, table: str, key: Key, new: Row | None = None) -> Row | None:
         """The row with that key, to be changed in place: `new` where there is none yet, None where that is None."""
@@ -125,7 +134,10 @@ class Rows:
         for name, rows in self._changed.items():
             if rows:
                 self._changed[name] = {}
-            if len(self._young[name]) > GENERATION:
+            if name in _NEVER_READ:
+                self._whole.discard(name)
+                self._young[name] = {}
+            elif len(self._young[name]) > GENERATION:
                 if self._old[name]:
                     self._whole.discard(name)
                 self._old[name], self._young[name] = self._young[name], {}
@@ -162,6 +174,8 @@ class History:
         """Keeps these events, these blocks, the rows that changed, and how far that is: all of it, or none."""
         try:
             with self.store.write() as connection:
+                if self.store.is_sqlite:
+                    connection.exec_driver_sql(_CACHE)
                 write_many(connection, t.EVENTS, events, over=False)
                 self._add_blocks(connection, blocks)
                 self.rows.write(connection)
@@ -245,18 +259,6 @@ class History:
         ours = and_(t.HISTORY.c.id == 1, t.HISTORY.c.block == self.head.block)
         if not connection.execute(update(t.HISTORY).where(ours), values).rowcount:
             connection.execute(insert(t.HISTORY), values | {"id": 1})
-
-
-@cache
-def _by_keys(name: str) -> Select[Any]:
-    table = STATES[name]
-    first, *others = table.primary_key.columns
-    found = tuple_(first, *others) if others else first
-    return select(table).where(found.in_(bindparam("keys", expanding=True)))
-
-
-def _bound(keys: Sequence[Key]) -> list[Any]:
-    return list(keys) if len(keys[0]) > 1 else [key[0] for key in keys]
 
 
 def _by_key(name: str) -> Select[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, text
 
-from ledger.store.engine import Amount, Word, metadata
+from ledger.store.engine import FIXED, Amount, Word, metadata
 
 ADDRESS = String(42)
 HASH = String(66)
@@ -17,6 +17,10 @@ HASH = String(66)
 
 def _key(name: str, kind: Any) -> "Column[Any]":
     return Column(name, kind, primary_key=True, autoincrement=False)
+
+
+def _fixed(name: str, kind: Any) -> "Column[Any]":
+    return Column(name, kind, nullable=False, info={FIXED: True})
 
 
 def _table(name: str, *columns: Any) -> Table:
@@ -104,20 +108,20 @@ ORDERS = _table(
     _key("product", Word),
     _key("round", BigInteger),
     _key("slot", BigInteger),
-    Column("kind", Integer, nullable=False),
-    Column("owner", ADDRESS, nullable=False),
-    Column("site", BigInteger, nullable=False),
-    Column("tick", Integer, nullable=False),
-    Column("price_micro", BigInteger, nullable=False),
-    Column("units", BigInteger, nullable=False),
-    Column("prefix", BigInteger, nullable=False),
+    _fixed("kind", Integer),
+    _fixed("owner", ADDRESS),
+    _fixed("site", BigInteger),
+    _fixed("tick", Integer),
+    _fixed("price_micro", BigInteger),
+    _fixed("units", BigInteger),
+    _fixed("prefix", BigInteger),
     Column("escrow_micro", Amount, nullable=False),
     Column("filled", BigInteger, nullable=False),
     Column("settled", Boolean, nullable=False),
-    Column("placed_s", BigInteger, nullable=False),
-    Column("transaction", HASH, nullable=False),
-    Column("placed_block", BigInteger, nullable=False),
-    Column("placed_log", Integer, nullable=False),
+    _fixed("placed_s", BigInteger),
+    _fixed("transaction", HASH),
+    _fixed("placed_block", BigInteger),
+    _fixed("placed_log", Integer),
     Index("orders_owner", "owner", "placed_block", "placed_log"),
     # As `settled IS FALSE` is written there: settled orders, which are nearly all, are not in it.
     Index(

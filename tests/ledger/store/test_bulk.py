@@ -1,12 +1,14 @@
 """Many rows at once are the same rows as one by one, in every table."""
 
+from typing import Any
+
 import pytest
-from sqlalchemy import Table, insert, select
+from sqlalchemy import Column, Table, insert, select
 
 from ledger.errors import StoreUnavailable
 from ledger.store import tables as t
-from ledger.store.bulk import write_many
-from ledger.store.engine import IN_MEMORY, Store, open_store
+from ledger.store.bulk import read_many, write_many
+from ledger.store.engine import FIXED, IN_MEMORY, Store, open_store
 from tests.ledger.store.test_history import values_of
 
 TABLES = (*t.STATES, t.EVENTS, t.BLOCKS, t.UNDO)
@@ -14,9 +16,14 @@ TABLES = (*t.STATES, t.EVENTS, t.BLOCKS, t.UNDO)
 
 def rows_of(table: Table, shift: int) -> list[dict[str, object]]:
     return [
-        {one.name: value(one, number if one.primary_key else number + shift) for one in table.columns}
+        {one.name: value(one, number if is_settled(one) else number + shift) for one in table.columns}
         for number in range(1, 4)
     ]
+
+
+def is_settled(column: Column[Any]) -> bool:
+    """Whether a row keeps what it has there for ever."""
+    return column.primary_key or FIXED in column.info
 
 
 def value(column: object, number: int) -> object:
@@ -41,6 +48,11 @@ def test_write_many_writes_what_one_by_one_would(table: Table) -> None:
         for row in rows_of(table, 5):
             connection.execute(insert(table), row)
     assert found(many, table) == found(single, table) == rows_of(table, 5)
+    with many.read() as connection:
+        keys = [tuple(row[one.name] for one in table.primary_key) for row in rows_of(table, 5)]
+        missing = tuple(value(one, 9) for one in table.primary_key)
+        assert list(read_many(connection, table, [*keys[:2], missing])) == rows_of(table, 5)[:2]
+        assert list(read_many(connection, table, [])) == []
     with pytest.raises(StoreUnavailable), many.write() as connection:
         write_many(connection, table, rows_of(table, 0), over=False)
     assert found(many, table) == rows_of(table, 5)
