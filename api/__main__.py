@@ -8,13 +8,24 @@ from api.app import create_app, environment_settings
 from api.metrics import log_as_json
 from ledger import LedgerError
 
+_PATIENCE_S = 3
+
 
 def main() -> int:
     """Runs until it is interrupted; 1 where it cannot start."""
     try:
         settings = environment_settings()
         log_as_json()
-        uvicorn.run(create_app(settings), host=settings.host, port=settings.port, log_config=None, access_log=False)
+        app = create_app(settings)
+        # Streams never end by themselves: without a limit an open page would keep the process from ending.
+        uvicorn.run(
+            app,
+            host=settings.host,
+            port=settings.port,
+            log_config=None,
+            access_log=False,
+            timeout_graceful_shutdown=_PATIENCE_S,
+        )
     except LedgerError as error:
         print(error, file=sys.stderr)  # noqa: T201 - whoever started it reads this
         return 1

@@ -5,7 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 from time import monotonic, sleep
 
@@ -35,6 +35,7 @@ def test_it_serves_until_it_is_told_to_end(stage: Stage, tmp_path: Path) -> None
         COMPUTE_LEDGER_API_KEYSTORES=str(tmp_path / "keys"),
     )
     process = subprocess.Popen([sys.executable, "-m", "api"], env=settings, stderr=subprocess.PIPE, text=True)
+    listening = ExitStack()
     try:
         deadline_s = monotonic() + 60
         while True:
@@ -46,9 +47,13 @@ def test_it_serves_until_it_is_told_to_end(stage: Stage, tmp_path: Path) -> None
             except httpx.TransportError:
                 pass
             sleep(0.1)
+        # A page that is open must not keep it from ending.
+        response = listening.enter_context(httpx.stream("GET", f"http://127.0.0.1:{port}/stream", timeout=60))
+        assert response.status_code == 200
     finally:
         process.send_signal(signal.SIGTERM)
         _, written = process.communicate(timeout=30)
+        listening.close()
     assert process.returncode in {0, -signal.SIGTERM}
     assert '"level": "INFO"' in written
 
