@@ -29,8 +29,9 @@ from tests.bench.figures import Figure
 from tests.world import World, world_on
 
 SIZES = 10_000, 100_000, 1_000_000
-GROWTH_MAX = 1.5
-"""How much more memory a history a hundred times as long may take, by our own standard."""
+GROWTH_MAX = 1.25
+"""How much more memory a history ten times as long may take, once it is long enough to fill all that is held at once
+(which is at the second size): by our own standard, since flat was promised without a figure."""
 
 _ROOT = Path(__file__).parents[2]
 _A_CALL, _RECIPIENTS = 200, 64
@@ -56,7 +57,7 @@ contract Mover {
 
 def figures() -> Iterator[Figure]:
     """Peak resident memory in MiB of each process at each size of the history."""
-    first: dict[str, float] = {}
+    before: dict[str, float] = {}
     with world_on("anvil") as world, tempfile.TemporaryDirectory(prefix="compute-ledger-bench-") as folder:
         manifest = Path(folder, "deployment.json")
         world.market.deployment.write(manifest)
@@ -66,12 +67,13 @@ def figures() -> Iterator[Figure]:
             moved = size
             for who in ("index", "audit"):
                 peak_mib, took_s = _measured(who, world.url, manifest)
-                smallest = first.setdefault(who, peak_mib)
+                goal = GROWTH_MAX * before[who] if size > SIZES[1] else None
+                before[who] = peak_mib
                 yield Figure(
                     f"memory of the {who} at {size:,} events",
                     peak_mib,
                     "MiB",
-                    None if size == SIZES[0] else GROWTH_MAX * smallest,
+                    goal,
                     smaller=True,
                     note=f"{size / took_s:,.0f} events/s of processor time",
                 )
