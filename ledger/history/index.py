@@ -129,6 +129,7 @@ class Index:
         head = self.head
         if head.hash is None or (ours is not None and ours.hash == head.hash):
             return
+        self._check_chain()
         known = [one for one in self.history.window() if one.block <= latest.block]
         for start in range(0, len(known), PART):
             part = known[start : start + PART]
@@ -143,6 +144,18 @@ class Index:
                     return
         if latest.block >= head.finalized:
             raise HistoryBroken(head.finalized, "the node has another block where one was final")
+
+    def _check_chain(self) -> None:
+        """Raises HistoryBroken where the node's chain is another from the start: a local one that was begun anew has
+        the same id and the same addresses."""
+        oldest = self.history.oldest()
+        if oldest is None:
+            return
+        [there] = self._source.headers([oldest.block])
+        if there is not None and there.row.hash != oldest.hash:
+            what = f"the database holds the history of another chain with the same id {self.head.chain_id}"
+            hashes = f"this block is {oldest.hash} in it and {there.row.hash} on the node"
+            raise HistoryBroken(oldest.block, f"{what} ({hashes}), so name another database or rebuild this one")
 
     # ---- what is final
 

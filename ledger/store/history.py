@@ -241,6 +241,12 @@ class History:
         with self.store.read() as connection:
             return [BlockRow(**one._asdict()) for one in connection.execute(wanted)]
 
+    def oldest(self) -> BlockRow | None:
+        """The first block that is kept, final for longest: it tells chains apart that share an id."""
+        with self.store.read() as connection:
+            found = connection.execute(select(t.BLOCKS).order_by(t.BLOCKS.c.block).limit(1)).first()
+        return None if found is None else BlockRow(**found._asdict())
+
     def clear(self) -> None:
         """Empties every table of the history."""
         with self.store.write() as connection:

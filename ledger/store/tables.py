@@ -123,9 +123,11 @@ ORDERS = _table(
     _fixed("placed_block", BigInteger),
     _fixed("placed_log", Integer),
     Index("orders_owner", "owner", "placed_block", "placed_log"),
-    # As `settled IS FALSE` is written there: settled orders, which are nearly all, are not in it.
+    # As `settled IS FALSE` is written there: settled orders, which are nearly all, are not in it. That it begins with
+    # what is the same in all of it makes SQLite prefer it to the primary key, and so to a walk over a product's orders.
     Index(
         "orders_waiting",
+        "settled",
         "product",
         "round",
         sqlite_where=text("settled IS 0"),

@@ -145,6 +145,31 @@ def test_a_block_that_is_no_child_of_the_one_before_is_not_taken(monkeypatch: py
     assert dump(index.history.store) == dump(tiny_store())
 
 
+@pytest.mark.parametrize("shorter", [False, True])
+def test_another_chain_with_the_same_id_is_told_from_a_reorganisation(
+    monkeypatch: pytest.MonkeyPatch, shorter: bool
+) -> None:
+    """A local chain that was begun anew, also while it has fewer blocks than the one before."""
+    index = index_on(monkeypatch, lambda asked: asked.real)
+    list(index.advance())
+    before = dump(index.history.store)
+
+    def answer(asked: Asked) -> Any:
+        header = asked.real
+        if asked.method != "eth_getBlockByNumber" or header is None:
+            return header
+        if shorter and asked.params[0] == "latest":
+            header = header | {"number": hex(MARKET.deployment.block + 3)}
+        elif shorter and asked.params[0] == hex(index.head.block):
+            return None
+        return header | {"hash": "0x" + "ab" * 32, "parentHash": "0x" + "ab" * 32}
+
+    index_on(monkeypatch, answer)
+    with pytest.raises(HistoryBroken, match=r"another chain with the same id.* name another database or rebuild"):
+        list(index.advance())
+    assert dump(index.history.store) == before
+
+
 def logs_as(change: Callable[[list[Any]], Any]) -> Answer:
     """A node whose logs are changed."""
     return lambda asked: change(asked.real) if asked.method == "eth_getLogs" else asked.real

@@ -1,9 +1,16 @@
 """The questions, answered after a played day, against what the contracts themselves say."""
 
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from sqlalchemy import event
+
 from ledger.model import LeaseState
 from ledger.product import Product
 from ledger.store import queries
-from ledger.store.engine import IN_MEMORY, open_store
+from ledger.store.board import board_rows
+from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.records import BookRow
 from tests.day import tiny_day
 from tests.indexed import tiny_store
@@ -91,6 +98,23 @@ def test_orders_in_a_round_are_those_of_the_contract() -> None:
         assert len(queries.free_slots(store, one.product, limit=1)) == 1
     assert queries.waiting_rounds(store, LATE) == []
     assert queries.uncleared_rounds(store, LATE, 0) == []
+
+
+@pytest.mark.parametrize("ask", [queries.free_slots, lambda store, product: board_rows(store, [product], 0)])
+def test_orders_that_wait_are_found_without_a_walk_over_those_that_do_not(ask: Callable[[Store, int], object]) -> None:
+    """The keeper asks at every tick: SQLite must take the index of what waits, and not the product's whole history."""
+    store = open_store(IN_MEMORY)
+    plans: list[str] = []
+
+    def explain(connection: Any, _: Any, statement: str, values: Any, *__: Any) -> None:
+        if " orders" in statement and statement.startswith("SELECT"):
+            cursor = connection.connection.driver_connection.cursor()
+            plans.extend(row[-1] for row in cursor.execute(f"EXPLAIN QUERY PLAN {statement}", values))
+
+    event.listen(store.engine, "before_cursor_execute", explain)
+    ask(store, books()[0].product)
+    assert plans
+    assert all("COVERING INDEX orders_waiting (settled=? AND product=?)" in one for one in plans), plans
 
 
 def test_leases_are_found_by_whom_where_and_when() -> None:
