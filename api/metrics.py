@@ -100,3 +100,5 @@ def log_as_json(level: int = logging.INFO) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(JsonLines())
     logging.basicConfig(level=level, handlers=[handler], force=True)
+    # It would tell the node's address with each request, and in that there may be a key.
+    logging.getLogger("httpx").setLevel(logging.WARNING)

@@ -1,6 +1,7 @@
 """The chain's node for wallets: only methods that read, and transactions that are signed already."""
 
 import json
+from math import isfinite
 from typing import Any
 
 import httpx
@@ -50,24 +51,49 @@ _PARSE, _INVALID, _NO_METHOD, _DOWN = -32_700, -32_600, -32_601, -32_603
     openapi_extra={"requestBody": {"content": {"application/json": {"schema": {}}}}},
 )
 async def pass_on(request: Request, work: Work) -> Response:
-    body = await request.body()
-    refusal = refuse(body)
+    calls = read_calls(await request.body())
+    refusal = refuse(calls)
     if refusal is not None:
         return Response(json.dumps(refusal), media_type="application/json")
     url = work.settings.ledger.rpc_url.reveal()
     try:
         async with httpx.AsyncClient(timeout=work.settings.ledger.rpc_timeout_s) as node:
-            answer = await node.post(url, content=body, headers={"Content-Type": "application/json"})
+            answer = await node.post(
+                url, content=json.dumps(plainly(calls)), headers={"Content-Type": "application/json"}
+            )
     except httpx.HTTPError:
         return Response(json.dumps(_error(None, _DOWN, "the node does not answer")), media_type="application/json")
     return Response(answer.content, media_type="application/json")
 
 
-def refuse(body: bytes) -> Any:
-    """The JSON-RPC error that answers a body which is not passed on; None for one that is."""
+def read_calls(body: bytes) -> Any:
+    """What a body says; None for one that is no JSON."""
     try:
-        calls = json.loads(body)
+        return json.loads(body, parse_constant=_no_number, parse_float=_number)
     except (ValueError, RecursionError):
+        return None
+
+
+def _no_number(name: str) -> float:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _number(text: str) -> float:
+    number = float(text)
+    return number if isfinite(number) else _no_number(text)
+
+
+def plainly(calls: Any) -> Any:
+    """Allowed calls with nothing but what a call has. Nodes read a name that comes twice, or in capitals, each in its
+    own way: what was allowed here must be what is done there."""
+    if isinstance(calls, list):
+        return [plainly(call) for call in calls]
+    return {name: calls[name] for name in ("jsonrpc", "id", "method", "params") if name in calls}
+
+
+def refuse(calls: Any) -> Any:
+    """The JSON-RPC error that answers what is not passed on; None for what is."""
+    if calls is None:
         return _error(None, _PARSE, "the body is no JSON")
     single = isinstance(calls, dict)
     listed = [calls] if single else calls

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from api.routers.rpc import BATCH_MAX, METHODS, refuse
+from api.routers.rpc import BATCH_MAX, METHODS, plainly, read_calls, refuse
 from tests.api.stage import Stage
 
 
@@ -36,6 +36,8 @@ def test_what_changes_the_chain_is_not(stage: Stage, method: str) -> None:
         (b"", -32_700),
         (b"[" * 5_000, -32_700),
         (b"[]", -32_600),
+        (b'{"method": "eth_chainId", "id": NaN}', -32_700),
+        (b'{"method": "eth_chainId", "id": 1e999}', -32_700),
         (b"7", -32_600),
         (b"[7]", -32_600),
         (b'{"method": 7}', -32_601),
@@ -44,10 +46,20 @@ def test_what_changes_the_chain_is_not(stage: Stage, method: str) -> None:
     ],
 )
 def test_what_is_no_call_is_refused(body: bytes, code: int) -> None:
-    assert refuse(body)["error"]["code"] == code
+    assert refuse(read_calls(body))["error"]["code"] == code
 
 
-def test_two_methods_in_one_call_do_not_get_past() -> None:
-    # The last of two members of one name is what both sides read.
-    assert refuse(b'{"method": "eth_chainId", "method": "evm_mine"}') is not None
+def test_nodes_are_told_what_was_allowed_and_nothing_else() -> None:
+    # Some nodes take the first of two members of one name, some the last, some whatever its capitals are.
+    twice = read_calls(b'{"id": 1, "method": "evm_mine", "Method": "evm_mine", "method": "eth_chainId", "to": 1}')
+    assert refuse(twice) is None
+    assert plainly([twice]) == [{"id": 1, "method": "eth_chainId"}]
+    assert refuse(read_calls(b'{"method": "eth_chainId", "method": "evm_mine"}')) is not None
     assert all(method.startswith(("eth_", "net_", "web3_")) for method in METHODS)
+
+
+def test_what_json_allows_reaches_the_node(stage: Stage) -> None:
+    for odd in ('"\\ud800"', '"\\u0000"', "[" * 9_000 + "]" * 9_000, "9" * 4_000):
+        body = f'{{"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": [{odd}]}}'
+        assert stage.client.post("/rpc", content=body.encode()).status_code == 200, odd[:20]
+    assert stage.client.get("/health/live").status_code == 200
