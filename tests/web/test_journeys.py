@@ -4,11 +4,12 @@ The chain is anvil, its time is set by the tests; the API runs with its index, s
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from time import sleep
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from ledger import Grade, Signer
+from ledger import Grade, Product, Signer
 from tests.api.stage import Stage, staged
 from tests.web.wallet import IN_PAGE, Wallet
 from tests.world import BUYER, PROVIDER, STRANGER, world_on
@@ -16,7 +17,7 @@ from tests.world import BUYER, PROVIDER, STRANGER, world_on
 pytestmark = pytest.mark.slow
 
 WAIT_MS = 20_000
-STAGGER_S = 6
+SETTLED_IN_S = 40
 expect.set_options(timeout=WAIT_MS)
 
 
@@ -62,11 +63,16 @@ def offered(market: Stage, units: int = 500) -> str:
     return product.code
 
 
-def end_round(market: Stage) -> None:
-    """Lets the round end, and the few seconds that a keeper leaves work to others; the keeper does the rest."""
-    world = market.world
+def end_round(market: Stage, code: str) -> None:
+    """Lets the product's round end, and time pass in blocks until the keeper has cleared and settled it."""
+    world, product = market.world, Product.from_code(code)
+    round_ = world.market.current_round()
     world.new_round()
-    world.clock.go_to(world.chain.time_s() + STAGGER_S)
+    for _ in range(SETTLED_IN_S):
+        if not world.market.orders(product, round_, waiting=True):
+            break
+        sleep(0.5)
+        world.clock.go_to(world.chain.time_s() + 1)
     market.catch_up()
 
 
@@ -86,9 +92,9 @@ def buy(page: Page, code: str, units: int, price: str, gasless: bool = False) ->
     page.click(".ticket button.primary")
 
 
-def assert_holds(page: Page, market: Stage, units: int) -> None:
+def assert_holds(page: Page, market: Stage, code: str, units: int) -> None:
     """The portfolio shows the units once the round was cleared and settled by the keeper."""
-    end_round(market)
+    end_round(market, code)
     page.goto("/#/portfolio")
     held = page.get_by_role("region", name="Units").locator("tr", has_text=f"{units} units")
     expect(held.first).to_be_visible()
@@ -100,7 +106,7 @@ def test_buyer_with_an_api_key_buys_uses_and_sees_it(browser: Browser, market: S
         buy(page, code, 300, "2.50")
         page.click("text=Account without a wallet")
         expect(page.locator(".notice.good", has_text="Buy 300 units")).to_be_visible()
-        assert_holds(page, market, 300)
+        assert_holds(page, market, code, 300)
         page.click("td >> text=Use")
         page.fill("dialog input[type=text]", "train.py")
         page.click("text=Make it a lease")
@@ -119,7 +125,7 @@ def test_buyer_with_a_wallet_is_led_to_the_chain_approves_and_buys(browser: Brow
         connect_wallet(page)
         buy(page, code, 200, "2.50")
         expect(page.locator(".notice.good", has_text="Buy 200 units")).to_be_visible()
-        assert_holds(page, market, 200)
+        assert_holds(page, market, code, 200)
 
 
 def test_wallet_without_cash_gets_money_and_does_approval_and_order_at_once(browser: Browser, market: Stage) -> None:
@@ -134,7 +140,7 @@ def test_wallet_without_cash_gets_money_and_does_approval_and_order_at_once(brow
         buy(page, code, 250, "2.50")
         expect(page.locator(".notice.good", has_text="Buy 250 units")).to_be_visible()
         assert batches == [2]
-        assert_holds(page, market, 250)
+        assert_holds(page, market, code, 250)
 
 
 def test_wallet_signs_an_order_without_gas(browser: Browser, market: Stage) -> None:
@@ -146,7 +152,7 @@ def test_wallet_signs_an_order_without_gas(browser: Browser, market: Stage) -> N
         buy(page, code, 150, "2.50", gasless=True)
         expect(page.locator(".notice.good", has_text="Buy 150 units")).to_be_visible()
         assert market.world.chain.request("eth_getTransactionCount", BUYER.address, "latest") == sent
-        assert_holds(page, market, 150)
+        assert_holds(page, market, code, 150)
 
 
 def test_throw_away_key_does_the_same(browser: Browser, market: Stage) -> None:
@@ -155,7 +161,7 @@ def test_throw_away_key_does_the_same(browser: Browser, market: Stage) -> None:
         buy(page, code, 100, "2.50")
         page.click("text=Throw-away key in this browser")
         expect(page.locator(".notice.good", has_text="Buy 100 units")).to_be_visible()
-        assert_holds(page, market, 100)
+        assert_holds(page, market, code, 100)
 
 
 def test_declined_signature_is_said_and_changes_nothing(browser: Browser, market: Stage) -> None:
@@ -178,15 +184,30 @@ def test_order_that_did_not_trade_says_why_and_how_to_go_on(browser: Browser, ma
         connect_wallet(page)
         buy(page, code, 60, "2.00")
         expect(page.locator(".notice.good", has_text="Buy 60 units")).to_be_visible()
-        end_round(market)
-        # What is only given back may be left to others once more, by the chain's clock.
-        market.world.clock.go_to(market.world.chain.time_s() + STAGGER_S)
+        end_round(market, code)
         page.goto("/#/portfolio")
         row = page.get_by_role("region", name="Orders").locator("tbody tr").first
         expect(row).to_contain_text("nothing traded, all came back")
         expect(row).to_contain_text("Nobody met it in that round.")
         row.locator("text=Try again").click()
         expect(page.locator(".ticket .field:nth-child(1) input")).to_have_value("60")
+
+
+def test_order_is_asked_again_until_it_is_bought(browser: Browser, market: Stage) -> None:
+    world = market.world
+    code = offered(market)
+    with opened(browser, market) as page:
+        buy(page, code, 70, "2.50")
+        page.click("text=Account without a wallet")
+        expect(page.locator(".notice.busy", has_text="70 units wanted, round 1")).to_be_visible()
+        site, product = world.site(), Product.from_code(code)
+        # The first offer goes to somebody who bids more.
+        world.market.bid(product, 500, tick=500).send(world.seller)
+        end_round(market, code)
+        expect(page.locator(".notice.busy", has_text="70 units wanted, round 2")).to_be_visible()
+        world.market.offer(site, product, 100, tick=400).send(world.provider)
+        end_round(market, code)
+        expect(page.locator(".notice.good", has_text="70 units bought")).to_be_visible()
 
 
 def test_order_that_cannot_be_says_what_to_do(browser: Browser, market: Stage) -> None:

@@ -17,7 +17,7 @@ const BUFFER_BP = 200;
  * `compact` only the essentials show. `done` is called when an order stands.
  */
 export function ticket({ product, side = "buy", units: wanted = 1000, site = null, compact = false, done = () => {} }) {
-  const state = { side, site, answer: null, body: null, gasless: false, turn: 0 };
+  const state = { side, site, answer: null, body: null, gasless: false, repeats: true, turn: 0 };
   const amount = h("input", { type: "number", inputmode: "numeric", min: "1", step: "1", value: String(wanted) });
   const limit = h("input", { type: "number", inputmode: "decimal", min: "0", step: "any", value: suggested(product, side) });
   const shown = h("div", { class: "costs", "aria-live": "polite" });
@@ -47,6 +47,7 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     if (!known) await ask();
     const placed = await place(button, state, product);
     if (placed) done(placed);
+    if (placed && repeats(state)) (await import("/web/parts/repeat.js")).repeat(product, state.body, placed);
     await ask();
   };
   const unit = `USD / ${referenceName(product.class_id)}`;
@@ -57,6 +58,7 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     h("div", { class: "pair" }, field(t("ticket.units"), amount, inDevices(product, wanted)), field(t("ticket.limit"), limit, unit)),
     shown,
     button,
+    side === "buy" ? repeating(state) : null,
     compact ? null : gasless(state),
   );
   amount.addEventListener("input", () => put(node.querySelector("small"), inDevices(product, Number(amount.value))));
@@ -71,6 +73,14 @@ function sides(state, limit, product, ask) {
     ask();
   };
   return chips(t("ticket.side"), [["buy", t("ticket.buy")], ["sell", t("ticket.sell")]], state.side, turn);
+}
+
+/** A wallet would ask its owner each time, and a signed order is good for one round. */
+const repeats = (state) => state.repeats && state.side === "buy" && !state.gasless && identity().kind !== "wallet";
+
+function repeating(state) {
+  const box = h("input", { type: "checkbox", checked: state.repeats, onchange: () => (state.repeats = box.checked) });
+  return h("label", { class: "check", title: t("repeat.hint") }, box, h("span", {}, t("repeat.label")));
 }
 
 function gasless(state) {

@@ -226,6 +226,13 @@ export const EN = {
   "ticket.gasless": "Sign it without gas",
   "ticket.gaslessHint": "You sign a readable order; the market's keeper brings it to the chain.",
 
+  "repeat.label": "Ask again each round until it is bought",
+  "repeat.hint": "For accounts kept here and throw-away keys, while this page is open. Never more money than shown above.",
+  "repeat.going": "{units} wanted, round {rounds}.",
+  "repeat.stop": "Stop asking",
+  "repeat.bought": "{units} bought.",
+  "repeat.ended": "No longer asking for the last {units}. What was held for them comes back.",
+
   "kind.bid": "Buy",
   "kind.ask": "Sell",
   "kind.offer": "Offer",

@@ -226,6 +226,13 @@ export const ZH = {
   "ticket.gasless": "签名下单，无需燃料费",
   "ticket.gaslessHint": "您签署一份可读的订单，由市场的看守者送上链。",
 
+  "repeat.label": "每轮重新求购，直到买到",
+  "repeat.hint": "适用于托管账户和一次性密钥，页面打开期间有效。花费不会超过上面显示的金额。",
+  "repeat.going": "求购 {units}，第 {rounds} 轮。",
+  "repeat.stop": "停止求购",
+  "repeat.bought": "已买到 {units}。",
+  "repeat.ended": "不再求购剩余的 {units}，为其冻结的款项会退回。",
+
   "kind.bid": "买入",
   "kind.ask": "卖出",
   "kind.offer": "供给",

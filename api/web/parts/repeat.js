@@ -1,0 +1,45 @@
+// Asking again in the next round for what a round did not bring. Money that was held for it has come back before, so
+// that all rounds together never cost more than the first could have. It lasts as long as the page is open.
+import { now } from "/web/clock.js";
+import { h } from "/web/dom.js";
+import { number, units } from "/web/format.js";
+import { get } from "/web/http.js";
+import { t } from "/web/i18n.js";
+import { classOf } from "/web/market.js";
+import { problemBox, say } from "/web/parts/notice.js";
+import { act, address, apiKey, settled } from "/web/session.js";
+
+const LOOK_MS = 1500;
+
+/** Follows an order that stands (`placed` as /transactions tells it) and places its rest anew, round after round. */
+export async function repeat(product, body, placed) {
+  const owner = address();
+  const state = { going: true, rounds: 1, left: body.units };
+  const stop = h("button", { type: "button", onclick: () => (state.going = false) }, t("repeat.stop"));
+  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", stop];
+  const note = say(text(), "busy");
+  try {
+    for (let order = placed; state.going; ) {
+      state.left -= await outcome(owner, order.transaction, state);
+      if (!state.going || state.left < (classOf(product.class)?.min_order_units ?? 1)) break;
+      if (address() !== owner || now() > product.closes_s) break;
+      order = await settled(await act("/orders", { ...body, units: state.left }));
+      state.rounds += 1;
+      note.change(text(), "busy");
+    }
+    note.change(t(state.left ? "repeat.ended" : "repeat.bought", { units: units(state.left ? state.left : body.units) }), state.left ? "note" : "good");
+  } catch (error) {
+    note.change(problemBox(error), "bad");
+  }
+}
+
+/** What an order traded, once it is settled. */
+async function outcome(owner, transaction, state) {
+  while (state.going) {
+    const { data } = await get(`/orders?owner=${owner}&limit=50`, { key: apiKey() });
+    const order = data.find((each) => each.transaction === transaction);
+    if (order?.settled) return order.filled;
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+  return 0;
+}
