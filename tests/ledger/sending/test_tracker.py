@@ -1,12 +1,13 @@
 """What the tracker does with what waits: how much it offers at once, when it pays more, and when it gives up."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from random import Random
 
 import pytest
 
 from ledger.abi import Call
-from ledger.errors import Cancelled, NodeRefused, refusal
+from ledger.errors import Cancelled, LedgerError, NodeRefused, refusal
 from ledger.sending.drafts import Sent, with_spare
 from ledger.sending.fees import FeePolicy, tenth_more
 from ledger.sending.gaps import GAP_WAIT_S
@@ -278,3 +279,51 @@ def test_another_sender_of_the_same_database_reads_what_changed() -> None:
     run.sender.advance()
     Outbox(run.store, CHAIN_ID, lambda: run.now_s).cancel(sent.number)
     assert [one.cancel for one in run.sender.unfinished()] == [True]
+
+
+def test_one_answer_from_the_past_is_no_proof_of_a_loss() -> None:
+    """RELIABILITY 6 A 3, 9: the nonce is used in a final block, and a node that lags knows no receipt of ours."""
+    run = quiet()
+    [sent] = submitted(run)
+    run.wire.mine()
+    blocks(run, FINAL_DEPTH + 1)
+    knows, run.wire.receipts = run.wire.receipts, lambda wanted: [None] * len(wanted)  # type: ignore[method-assign]
+    run.sender.advance()
+    assert run.sender.status(sent.number).state is State.BROADCAST
+    run.wire.receipts = knows  # type: ignore[method-assign]
+    run.sender.advance()
+    assert run.sender.status(sent.number).state is State.INCLUDED
+
+
+def test_what_one_node_still_has_is_offered_to_all_again_in_time() -> None:
+    """RELIABILITY 6 A 14: another endpoint may have forgotten it, and this one does not make blocks."""
+    run = quiet()
+    submitted(run)
+    sent: list[int] = []
+    take = run.wire.send
+
+    def counted(raws: Sequence[bytes]) -> list[LedgerError | None]:
+        sent.append(len(raws))
+        return take(raws)
+
+    run.wire.send = counted  # type: ignore[method-assign]
+    run.now_s += REPUBLISH_S - 1
+    run.sender.advance()
+    assert sent == []
+    run.now_s += 1
+    run.sender.advance()
+    assert sent == [1]
+
+
+def test_slot_that_waits_with_anothers_offer_is_outbid_at_once() -> None:
+    """RELIABILITY 6 A 5: `underpriced` says that another transaction has the slot, never that ours is there."""
+    run = quiet()
+    [sent] = submitted(run)
+    run.wire.drop()
+    run.wire.stranger(run.signers[0].address)
+    run.now_s += REPUBLISH_S
+    for _ in range(2):
+        run.sender.advance()
+    assert len(run.sender.status(sent.number).attempts) == 2
+    run.wire.mine()
+    assert run.wire.effects() == [b"thing 0"]
