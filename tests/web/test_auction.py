@@ -11,7 +11,7 @@ from ledger.model import Clearing, Kind, Margin, Order
 from ledger.prices import TICK_MAX, TICK_MIN, price_micro
 
 MODULE = Path(__file__).parents[2] / "api/web/auction.js"
-BOOKS = 120
+BOOKS = 300
 # The page's rule as a filter: books in, clearings with fills, prefixes and prices out.
 RUN = """
 import { readFileSync } from "node:fs";
@@ -30,8 +30,8 @@ console.log(JSON.stringify({
 
 def book(random: Random) -> list[Order]:
     """A book of one of several characters: dense at few ticks, wide, one-sided, huge amounts, or empty."""
-    low, high = random.choice(((498, 503), (400, 600), (TICK_MIN, TICK_MAX), (127, 130)))
-    most = random.choice((3, 50, 2**31))
+    low, high = random.choice(((500, 501), (500, 501), (498, 503), (400, 600), (TICK_MIN, TICK_MAX), (127, 130)))
+    most = random.choice((3, 9, 50, 2**31))
     kinds = random.choice((list(Kind), list(Kind), list(Kind), [Kind.BID], [Kind.ASK, Kind.OFFER]))
     count = random.randint(0, 40)
     orders = [Order(random.choice(kinds), random.randint(low, high), random.randint(1, most)) for _ in range(count)]
