@@ -287,7 +287,7 @@ def test_one_answer_from_the_past_is_no_proof_of_a_loss() -> None:
     [sent] = submitted(run)
     run.wire.mine()
     blocks(run, FINAL_DEPTH + 1)
-    knows, run.wire.receipts = run.wire.receipts, lambda wanted: [None] * len(wanted)  # type: ignore[method-assign]
+    knows, run.wire.receipts = run.wire.receipts, lambda wanted: [None] * len(wanted)  # type: ignore[method-assign, assignment]
     run.sender.advance()
     assert run.sender.status(sent.number).state is State.BROADCAST
     run.wire.receipts = knows  # type: ignore[method-assign]
