@@ -190,3 +190,17 @@ def test_clearing_is_computed_in_the_browser_and_a_forged_one_is_caught(browser:
         page.route("**/audit/clearings/**", forge)
         page.click("form button.primary >> text=Compute it here")
         page.wait_for_selector(".verdict.bad")
+
+
+def test_reorg_is_told_and_everything_loaded_again(browser: Browser, stall: Stall) -> None:
+    news = {"from_block": 810, "to_block": 811}
+    stream = f"event: reorg\ndata: {json.dumps(news)}\n\n"
+    with page_of(browser, stall) as page:
+        show(page, "portfolio")
+        asked: list[str] = []
+        page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+        page.route("**/stream", lambda route: route.fulfill(body=stream, content_type="text/event-stream"))
+        page.reload()
+        page.wait_for_selector(".notice >> text=from 810 on")
+        page.wait_for_timeout(600)
+        assert asked.count(f"/accounts/{ME}") >= 2
