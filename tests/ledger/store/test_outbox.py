@@ -217,3 +217,16 @@ def test_nothing_is_signed_where_nothing_can_be_kept(store: Store) -> None:
     with pytest.raises(StoreUnavailable):
         box.keep([Draft(ALICE, TO, b"", 1, Fees(1, 1), sign)])
     assert signed == []
+
+
+def test_slot_is_filled_once_and_only_where_no_intent_has_it(store: Store) -> None:
+    """RELIABILITY 6 A 1, 10: what is over has its slot for ever."""
+    box = outbox(store)
+    taken, free = (replace(draft(data, nonce=nonce), fills=True) for data, nonce in ((b"f", 5), (b"g", 4)))
+    box.keep([draft(b"a", nonce=5)])
+    assert box.fill(taken) is None
+    filled = box.fill(free)
+    assert filled is not None
+    assert (filled.nonce, filled.cancel, filled.last.cancels) == (4, True, True)
+    assert box.find(filled.number) == filled
+    assert box.fill(free) is None
