@@ -6,6 +6,7 @@ import uvicorn
 
 from api.app import create_app, environment_settings
 from api.metrics import log_as_json
+from api.wire import Http
 from ledger import LedgerError
 
 _PATIENCE_S = 3
@@ -24,6 +25,7 @@ def main() -> int:
             port=settings.port,
             log_config=None,
             access_log=False,
+            http=Http,
             timeout_graceful_shutdown=_PATIENCE_S,
         )
     except LedgerError as error:

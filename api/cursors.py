@@ -11,7 +11,9 @@ from api.errors import BadRequest, Gone
 from ledger import Snapshot, past
 
 _LENGTH_MAX = 512
-_NUMBER_MAX = 2**256
+_NUMBER_MAX, _WORD_MAX = 2**63, 2**256
+_TOKENS = {"products": 1}
+"""In which list which number is a token id: the only one that may be longer than the database's whole numbers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,9 @@ def read_cursor(text: str | None, name: str, length: int) -> Cursor | None:
         if len(text) > _LENGTH_MAX:
             raise ValueError
         named, block, block_hash, *place = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        cursor = Cursor(named, _number(block), str(block_hash), tuple(_number(int(str(one))) for one in place))
+        limits = [_WORD_MAX if _TOKENS.get(name) == at else _NUMBER_MAX for at in range(len(place))]
+        numbers = tuple(_number(int(str(one)), limit) for one, limit in zip(place, limits, strict=True))
+        cursor = Cursor(named, _number(block, _WORD_MAX), str(block_hash), numbers)
     except (ValueError, TypeError, NotBase64, RecursionError):
         raise BadRequest("The cursor is none.", "Take `next` of the last answer, as it is.") from None
     if named != name or len(place) != length:
@@ -46,8 +50,8 @@ def read_cursor(text: str | None, name: str, length: int) -> Cursor | None:
     return cursor
 
 
-def _number(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < _NUMBER_MAX:
+def _number(value: object, limit: int) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value < limit:
         raise ValueError
     return value
 

@@ -15,6 +15,7 @@ from httpx import Client
 from api.app import create_app
 from api.services import Services
 from api.settings import ApiSettings
+from api.wire import Http
 from ledger import Product, Secret, Settings
 from tests.world import World
 
@@ -89,7 +90,7 @@ def staged(world: World, folder: Path, **changes: Any) -> Iterator[Stage]:
 @contextmanager
 def served(app: FastAPI) -> Iterator[tuple[str, FastAPI]]:
     """Serves an app on a port of its own, from a thread of this process."""
-    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False)
+    config = uvicorn.Config(app, host="127.0.0.1", port=0, log_config=None, access_log=False, http=Http)
     server = uvicorn.Server(config)
     thread = Thread(target=server.run, daemon=True)
     thread.start()

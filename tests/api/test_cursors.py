@@ -16,7 +16,7 @@ from tests.api.stage import Stage
 HASH = "0x" + "ab" * 32
 
 
-@given(block=st.integers(0, 2**63), place=st.lists(st.integers(0, 2**255), min_size=1, max_size=4))
+@given(block=st.integers(0, 2**63), place=st.lists(st.integers(0, 2**63 - 1), min_size=1, max_size=4))
 def test_a_cursor_is_read_as_it_was_written(block: int, place: list[int]) -> None:
     cursor = Cursor("orders", block, HASH, tuple(place))
     assert read_cursor(cursor.text(), "orders", len(place)) == cursor
@@ -24,6 +24,15 @@ def test_a_cursor_is_read_as_it_was_written(block: int, place: list[int]) -> Non
         read_cursor(cursor.text(), "leases", len(place))
     with pytest.raises(BadRequest):
         read_cursor(cursor.text(), "orders", len(place) + 1)
+
+
+@given(token=st.integers(2**63, 2**256 - 1))
+def test_only_a_token_id_is_longer_than_the_databases_numbers(token: int) -> None:
+    cursor = Cursor("products", 1, HASH, (7, token))
+    assert read_cursor(cursor.text(), "products", 2) == cursor
+    for name, place in (("products", (token, 7)), ("history", (7, token))):
+        with pytest.raises(BadRequest):
+            read_cursor(Cursor(name, 1, HASH, place).text(), name, 2)
 
 
 @given(text=st.text(min_size=1, max_size=600))
