@@ -3,6 +3,7 @@ API and page, and a stream of orders. Ended and started again, everything is the
 
 import os
 import signal
+import socket
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -69,7 +70,9 @@ class Up:
 
     def start(self) -> str:
         """Gives the page's address. Raises InputError or Unavailable."""
+        _require_free(self._choices.port, "--port")
         if self._choices.rpc is None:
+            _require_free(self._choices.node_port, "--node-port")
             fresh = not (self._choices.folder / "chain").exists()
             behind_s = 0 if self._choices.empty else (PRELUDE_ROUNDS + 2) * TERMS.round_s
             self._start_node(*(["--start", str(int(time.time()) - behind_s)] if fresh else []))
@@ -179,6 +182,19 @@ def _program() -> list[str]:
 
 def _accounts() -> int:
     return accounts_needed(live_plan(int(time.time()) // SECONDS_PER_HOUR)) + 8
+
+
+def _require_free(port: int, option: str) -> None:
+    """Raises InputError for a port that somebody listens on."""
+    with socket.socket() as door:
+        # As servers do: a port that was theirs a moment ago is free.
+        door.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            door.bind(("127.0.0.1", port))
+        except OSError:
+            raise InputError(
+                f"Port {port} is taken: is the market running already?", f"End that, or name another with {option}."
+            ) from None
 
 
 def _serves(url: str) -> bool:

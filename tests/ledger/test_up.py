@@ -113,3 +113,23 @@ def test_a_chain_without_a_market_is_refused(tmp_path: Path) -> None:
     )
     assert said.returncode == 3
     assert "does not answer" in said.stdout
+
+
+@pytest.mark.parametrize("option", ["--port", "--node-port"])
+def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        ports = {"--port": str(free_port()), "--node-port": str(free_port()), option: str(port)}
+        words = [word for pair in ports.items() for word in pair]
+        said = subprocess.run(
+            [sys.executable, "-m", "ledger.up", "--folder", str(tmp_path / "market"), *words],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert said.returncode == 2
+    assert f"Port {port} is taken" in said.stdout
+    assert option in said.stdout
