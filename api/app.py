@@ -59,6 +59,7 @@ def create_app(settings: ApiSettings, opened: Callable[[ApiSettings], Services] 
         lifespan=life,
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=lambda route: "-".join([*map(str, route.tags[:1]), route.name]).replace("_", "-"),
     )
     app.state.services = None
     metrics = Metrics(lambda: app.state.services.gauges() if app.state.services else {})

@@ -236,8 +236,8 @@ def signing_key(caller: Caller, scopes: frozenset[str]) -> ApiKey:
 def add_writes(router: APIRouter, path: str, prepare: Callable[..., Prepared], what: str) -> None:
     """Adds the three forms of a write; `what` names it in a few words. `prepare` is a dependency."""
     wanted = Annotated[Prepared, Depends(prepare)]
-    name = path.strip("/").replace("/", "-").replace("{", "").replace("}", "") or router.prefix.strip("/")
-    name = f"{router.prefix.strip('/')}-{name}"
+    named = [part.strip("{}") for part in (router.prefix + path).split("/") if part]
+    name = "-".join(named)
 
     def preview_it(prepared: Any, work: Work, caller: Who) -> Previewed:
         return preview(prepared, work, caller)

@@ -42,6 +42,7 @@ class Clients:
     """What a stranger is given, and what the test knows beside it."""
 
     url: str
+    node: str
     market: Market
     product: Product
     site: int
@@ -70,7 +71,7 @@ def open_market(folder: Path) -> Iterator[Clients]:
             thread.start()
         try:
             services.start(Service("api", [sys.executable, "-m", "api"], log, said), lambda: _ready(url), 60)
-            yield Clients(url, market, product, site, log)
+            yield Clients(url, node.url, market, product, site, log)
         finally:
             stop.set()
             for thread in threads:
