@@ -3,30 +3,23 @@
 Everything a node says becomes the ledger's own values and errors here: web3's stop at this border.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from eth_tester import EthereumTester, PyEVMBackend  # type: ignore[import-untyped]
-from eth_tester.exceptions import TransactionFailed, TransactionNotFound  # type: ignore[import-untyped]
-from eth_tester.exceptions import ValidationError as TesterValidationError
 from eth_typing import HexAddress, HexStr
-from eth_utils.exceptions import ValidationError
-from web3 import EthereumTesterProvider, Web3
-from web3.exceptions import Web3Exception, Web3RPCError
-from web3.types import Nonce, RPCEndpoint
-from web3.utils.address import get_create_address
 
 from ledger.abi import Call, Event, Interface, Log
 from ledger.artifacts import Artifact, Deployment, load_artifacts
-from ledger.clock import AnvilClock, InProcessClock, LocalClock
+from ledger.clock import AnvilClock, LocalClock
 from ledger.endpoints import HEAD_LAG_MAX_BLOCKS, Endpoints, Health
-from ledger.errors import LedgerError, NodeRefused, Reverted, WrongChain
-from ledger.node import DEVELOPMENT_MNEMONIC
+from ledger.errors import LedgerError, NodeRefused, WrongChain
 from ledger.reverts import Reverts
 from ledger.rpc import Block, Receipt, bytes_of, message_of, number_of, read_block, read_log, read_receipt, tag_of
 from ledger.settings import urls_of
+
+if TYPE_CHECKING:
+    from ledger.inprocess import InProcessNode
 
 TRANSACTION_GAS_MAX = 2**24
 """What one transaction may burn (EIP-7825)."""
@@ -36,7 +29,6 @@ BLOCK_GAS = 4 * TRANSACTION_GAS_MAX
 
 # Nodes refuse larger batches; anvil takes 2 MB.
 _BATCH_MAX = 200
-_DEVELOPMENT_PATH = "m/44'/60'/0'/0"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +46,7 @@ class Quote:
 class Chain:
     """One chain, by one or several nodes. Build it with `connect` or `in_process_chain`."""
 
-    def __init__(self, node: Endpoints | Web3) -> None:
+    def __init__(self, node: "Endpoints | InProcessNode") -> None:
         self._node = node
         self._artifacts = load_artifacts()
         self._interfaces = {name: Interface(name, artifact.abi) for name, artifact in self._artifacts.items()}
@@ -67,11 +59,11 @@ class Chain:
     @property
     def in_process(self) -> bool:
         """Whether the chain is eth-tester, which has no estimates and no waiting."""
-        return isinstance(self._node, Web3)
+        return not isinstance(self._node, Endpoints)
 
     def _local_clock(self) -> LocalClock | None:
-        if isinstance(self._node, Web3) and isinstance(self._node.provider, EthereumTesterProvider):
-            return InProcessClock(self._node.provider.ethereum_tester)
+        if not isinstance(self._node, Endpoints):
+            return self._node.clock
         return AnvilClock(self.request) if "anvil" in str(self.request("web3_clientVersion")).lower() else None
 
     # ---- the node
@@ -98,38 +90,15 @@ class Chain:
 
     def outcomes(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
         """As `batch`, but a request that the node refused is an error among the results. Raises Unreachable."""
-        if isinstance(self._node, Web3):
-            return [self._in_process(self._node, method, params) for method, params in wanted]
+        if not isinstance(self._node, Endpoints):
+            return [self._node.ask(method, params, self.reverts) for method, params in wanted]
         results: list[Any] = []
         for start in range(0, len(wanted), _BATCH_MAX):
             results += map(self._result, self._node.ask(wanted[start : start + _BATCH_MAX]))
         return results
 
-    def _in_process(self, web3: Web3, method: str, params: Sequence[Any]) -> Any:
-        try:
-            with self._mapped():
-                return web3.manager.request_blocking(RPCEndpoint(method), list(params))
-        except (NodeRefused, Reverted) as error:
-            return error
-
     def _result(self, response: Mapping[str, Any]) -> Any:
         return self.reverts.of_node_error(response["error"]) if response.get("error") else response.get("result")
-
-    @contextmanager
-    def _mapped(self) -> Iterator[None]:
-        try:
-            yield
-        except TransactionFailed as error:
-            raise self.reverts.of_tester_error(str(error)) from None
-        except TransactionNotFound:
-            raise NodeRefused("it knows no such transaction") from None
-        except (TesterValidationError, ValidationError) as error:
-            raise self.reverts.of_node_error({"message": str(error)}) from None
-        except Web3RPCError as error:
-            response: Any = error.rpc_response or {}
-            raise self.reverts.of_node_error(response.get("error") or {"message": str(error)}) from None
-        except (Web3Exception, ValueError, TypeError, AttributeError) as error:
-            raise NodeRefused(f"its answer makes no sense ({error})") from None
 
     # ---- reads
 
@@ -210,9 +179,9 @@ class Chain:
 
     def send_raw(self, raw: bytes) -> None:
         """Hands a signed transaction to the node. Raises NodeRefused."""
-        if isinstance(self.clock, InProcessClock):
-            with self._mapped():
-                self.clock.apply(raw)
+        if not isinstance(self._node, Endpoints):
+            with self._node.mapped(self.reverts):
+                self._node.clock.apply(raw)
         else:
             self.request("eth_sendRawTransaction", "0x" + raw.hex())
 
@@ -310,16 +279,15 @@ def in_process_chain(start_s: int | None = None, accounts: int = 10, gas_limit: 
 
     `start_s` is its first block's time (default: now); the accounts of DEVELOPMENT_MNEMONIC have gas money.
     """
-    overrides = {"gas_limit": gas_limit} | ({} if start_s is None else {"timestamp": start_s})
-    backend = PyEVMBackend.from_mnemonic(
-        DEVELOPMENT_MNEMONIC,
-        hd_path=_DEVELOPMENT_PATH,
-        num_accounts=accounts,
-        genesis_parameters=PyEVMBackend.generate_genesis_params(overrides),
-    )
-    return Chain(Web3(EthereumTesterProvider(EthereumTester(backend)), middleware=[]))
+    # It takes half a second to load, and few programs need it.
+    from ledger.inprocess import InProcessNode  # noqa: PLC0415
+
+    return Chain(InProcessNode(start_s, accounts, gas_limit))
 
 
 def created_address(creator: str, nonce: int) -> str:
     """Where the contract will stand that `creator` makes with its transaction number `nonce`."""
+    from web3.types import Nonce  # noqa: PLC0415 - as above
+    from web3.utils.address import get_create_address  # noqa: PLC0415
+
     return str(get_create_address(HexAddress(HexStr(creator)), Nonce(nonce)))

@@ -26,7 +26,7 @@ LAYERS = {
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe audit.books audit.decode audit.tries",
-            "store.engine store.records endpoints",
+            "store.engine store.records endpoints inprocess",
             "store.intents store.chains store.spending sending.envelope",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
@@ -54,7 +54,7 @@ LAYERS = {
 
 # STYLE 11: a library that only these modules know; everyone else speaks to them.
 CONFINED = {
-    "web3": {"ledger/chain.py", "ledger/sending/sender.py"},
+    "web3": {"ledger/chain.py", "ledger/inprocess.py"},
     "eth_account": {"ledger/keys.py", "ledger/orders.py"},
     "sqlalchemy": {"ledger/store/"},
     "fastapi": {"api/"},
