@@ -61,9 +61,6 @@ CONFINED = {
 }
 ENVIRONMENT = {"ledger/cli/main.py", "ledger/demo/stream.py", "ledger/up.py", "api/app.py"}
 
-# Tests of a package as a whole, beside those of its modules.
-WHOLE = {"init", "contract", "hostile", "trespass"}
-
 # Written in two parts, so that this file does not break its own rules.
 UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")
 REGISTRIES = re.compile("|".join(("pypi" + r"\.org", "python" + "hosted", "npm" + r"js\.(?:org|com)", "yarn" + "pkg")))
@@ -198,7 +195,7 @@ def python_mirror(sources: Sources) -> list[str]:
         tests = (re.fullmatch(rf"tests/{package}/((?:.+/)?)test_(\w+)\.py", path) for path in sources)
         tested = {m[1] + m[2] for m in tests if m}
         findings += [f"{package}/{name}.py: no test of it in tests/{package}" for name in sorted(modules - tested)]
-        orphans = tested - modules - WHOLE
+        orphans = tested - modules - {"init"}
         findings += [f"tests/{package}: a test of {name}, and no {package}/{name}.py" for name in sorted(orphans)]
     return findings
 
