@@ -1,5 +1,5 @@
 """Slots that nobody fills: somebody else used the same key, its transaction was forgotten, and everything of ours with
-a higher nonce waits for one that does not come (RELIABILITY 6 A 1, 10)."""
+a higher nonce waits for one that does not come (DRILLS.md mode 1, 10)."""
 
 from collections.abc import Mapping, Sequence
 from itertools import islice

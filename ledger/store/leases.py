@@ -1,6 +1,6 @@
 """Who may use a key now: one process at a time, known by a token that rises whenever a key changes hands.
 
-Rules: RELIABILITY, section 6 A 17. A transaction of the database that another got in the way of is begun anew here.
+Rules: DRILLS.md mode 17. A transaction of the database that another got in the way of is begun anew here.
 """
 
 import os

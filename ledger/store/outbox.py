@@ -2,7 +2,7 @@
 use a key now.
 
 An intent (something to be done once) keeps its nonce for life, and each of its attempts (the same call, or a self-send
-that takes its place) is kept for ever with its bytes and hash. Rules: RELIABILITY, section 6 A.
+that takes its place) is kept for ever with its bytes and hash. Rules: tests/DRILLS.md.
 """
 
 from collections.abc import Callable, Iterable, Mapping, Sequence

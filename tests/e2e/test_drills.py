@@ -67,7 +67,7 @@ def places(findings: tuple[Finding, ...]) -> set[int | None]:
 
 
 def test_audit_names_every_block_whose_logs_were_dropped(proxy: Proxy) -> None:
-    """RELIABILITY 6 B 29."""
+    """DRILLS.md mode 29."""
     proxy.drop_logs = 0.01
     denied = dropped(proxy)
     assert denied, "nothing was dropped: there was no drill"
@@ -118,7 +118,7 @@ def test_audit_says_that_a_stale_node_lacks_the_block(proxy: Proxy) -> None:
 
 
 def test_index_undoes_nothing_for_a_stale_node_and_reads_on_when_it_is_well(proxy: Proxy) -> None:
-    """RELIABILITY 6 B 30."""
+    """DRILLS.md mode 30."""
     with opened() as store:
         proxy.stale_blocks = 40
         index = Index(seen_through(proxy), store)
@@ -136,7 +136,7 @@ def test_index_undoes_nothing_for_a_stale_node_and_reads_on_when_it_is_well(prox
 
 
 def test_index_through_lost_replies_is_whole(proxy: Proxy) -> None:
-    """RELIABILITY 6 B 35, 36: no hole, nothing twice."""
+    """DRILLS.md mode 35, 36: no hole, nothing twice."""
     proxy.shares = {Fault.LOSE_REPLY: 0.25, Fault.TOO_MANY: 0.1, Fault.GARBAGE: 0.05}
     with opened() as store:
         index = again(lambda: Index(seen_through(proxy), store))
@@ -158,7 +158,7 @@ def again(work: Callable[[], T]) -> T:
 
 
 def test_nobody_takes_another_chain_for_ours(proxy: Proxy) -> None:
-    """RELIABILITY 6 A 22."""
+    """DRILLS.md mode 22."""
     proxy.chain_id = OTHER_CHAIN_ID
     with pytest.raises(WrongChain), opened() as store:
         list(Index(View(connect(proxy.url, CHAIN_ID), deployment()), store).advance())
@@ -198,7 +198,7 @@ def signer_of(place: int) -> Signer:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_each_intent_has_one_effect_behind_a_node_that_fails_in_every_way(seed: int) -> None:
-    """RELIABILITY 6 A 2, 9, 18, 22: requests and replies lost, nonsense for answers, a head that is stale now and then,
+    """DRILLS.md mode 2, 9, 18, 22: requests and replies lost, nonsense for answers, a head that is stale now and then,
     another chain's number, and the same intent asked for again and again."""
     with local_node() as node, faulty(node.url, seed) as proxy, opened() as store:
         honest = connect(node.url)

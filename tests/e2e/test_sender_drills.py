@@ -1,5 +1,5 @@
 """The sender on a real node: a fee that runs away, two processes with one key, and one key named a hundred times
-(drills 4 to 6 of RELIABILITY, section 9)."""
+(drills 4 to 6 of tests/DRILLS.md)."""
 
 import subprocess
 import sys
@@ -55,7 +55,7 @@ def datas(*places: int) -> list[str]:
 
 
 def test_base_fee_times_ten_in_twenty_blocks_is_followed_within_cap_and_budget(node: LocalNode, tmp_path: Path) -> None:
-    """Drill 4. RELIABILITY 6 A 11–13: all land, none above the ceiling, and the day's budget holds."""
+    """Drill 4. DRILLS.md mode 11–13: all land, none above the ceiling, and the day's budget holds."""
     chain = connect(node.url)
     now_s = count(step=5)
     budget_wei = 10**18
@@ -102,7 +102,7 @@ sys.stdin.readline()
 
 
 def test_two_processes_with_one_key_are_one_sender(node: LocalNode, tmp_path: Path) -> None:
-    """Drill 5. RELIABILITY 6 A 17, and what the one that dies left behind is the other's to finish."""
+    """Drill 5. DRILLS.md mode 17, and what the one that dies left behind is the other's to finish."""
     chain = connect(node.url)
     url = f"sqlite:///{tmp_path / 'outbox.db'}"
     open_store(Secret(url)).close()
@@ -155,7 +155,7 @@ class Deaf(Wire):
 
 
 def test_one_idempotency_key_a_hundred_times_at_once_is_one_transaction(node: LocalNode, tmp_path: Path) -> None:
-    """Drill 6. RELIABILITY 6 A 2, 18: equal answers, one effect, half of the node's replies lost."""
+    """Drill 6. DRILLS.md mode 2, 18: equal answers, one effect, half of the node's replies lost."""
     chain = connect(node.url)
     sender = Sender(chain, open_store(Secret(f"sqlite:///{tmp_path / 'outbox.db'}")), wire=Deaf(chain))
 

@@ -1,5 +1,5 @@
-"""The sender against a chain that misbehaves, as the same program: crashes at every place (drill 1 of RELIABILITY,
-section 9), and whole runs from many seeds (drill 9).
+"""The sender against a chain that misbehaves, as the same program: crashes at every place (drill 1 of
+tests/DRILLS.md), and whole runs from many seeds (drill 9).
 
 COMPUTE_LEDGER_SIMULATION_SEEDS=100000 plays more seeds; COMPUTE_LEDGER_SIMULATION_SEED=123 plays one again.
 """
@@ -28,7 +28,7 @@ Story = Callable[[Run], None]
 @pytest.mark.slow
 @pytest.mark.parametrize("chunk", range(CHUNKS))
 def test_every_intent_has_one_effect_whatever_the_chain_does(chunk: int) -> None:
-    """RELIABILITY 6 A 1, 2, 4–11, 14, 15, 18, 25."""
+    """DRILLS.md mode 1, 2, 4–11, 14, 15, 18, 25."""
     store = SimulatedStore(open_store(IN_MEMORY).engine, Gates(Random(0)))
     for seed in [int(ONLY)] if ONLY else range(chunk, SEEDS, CHUNKS):
         try:
@@ -94,7 +94,7 @@ def played(story: Story, intents: int, store: SimulatedStore, crashes: frozenset
 def test_crash_at_every_commit_and_every_message_leaves_one_effect(
     story: Story, intents: int, places_min: int, tmp_path: Path
 ) -> None:
-    """Drill 1 on a file that is opened anew. RELIABILITY 6 A 1, 2, 25."""
+    """Drill 1 on a file that is opened anew. DRILLS.md mode 1, 2, 25."""
     store = SimulatedStore(open_store(Secret(f"sqlite:///{tmp_path / 'clean.db'}")).engine, Gates(Random(0)))
     clean = played(story, intents, store, frozenset())
     assert clean.gates.passed >= places_min

@@ -29,7 +29,7 @@ def test_gas_limit_holds_the_estimate_and_what_one_may_burn(estimate: int) -> No
 
 
 def test_gas_money_is_counted_for_all_drafts_of_a_sender_together() -> None:
-    """RELIABILITY 6 A 23."""
+    """DRILLS.md mode 23."""
     draft = draft_of(sign(ADMIN, 5, 0, (None, b""), 100, Fees(10, 1)).raw, "k", 5)
 
     def terms(balance_wei: int) -> Terms:

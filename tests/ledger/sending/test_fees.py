@@ -16,7 +16,7 @@ POLICIES = st.builds(FeePolicy, cap_wei=st.integers(1, 10**13), ceiling_multiple
 def test_replacement_is_a_tenth_more_and_no_less_than_the_market(
     policy: FeePolicy, old: Fees, base_fee_wei: int, tip_wei: int
 ) -> None:
-    """RELIABILITY 6 A 11, 13."""
+    """DRILLS.md mode 11, 13."""
     new = policy.replace(old, base_fee_wei, tip_wei)
     if new is None:
         return
@@ -31,7 +31,7 @@ def test_replacement_is_a_tenth_more_and_no_less_than_the_market(
 
 @given(FEES, WEI, WEI)
 def test_cancelling_is_never_held_back(old: Fees, base_fee_wei: int, tip_wei: int) -> None:
-    """RELIABILITY 6 A 12: a self-send costs little, and may be what frees a queue."""
+    """DRILLS.md mode 12: a self-send costs little, and may be what frees a queue."""
     new = FeePolicy().cancel(old, base_fee_wei, tip_wei)
     assert new.max_fee_wei >= max(tenth_more(old.max_fee_wei), base_fee_wei + new.tip_wei)
     assert new.tip_wei >= max(tenth_more(old.tip_wei), tip_wei)
@@ -39,7 +39,7 @@ def test_cancelling_is_never_held_back(old: Fees, base_fee_wei: int, tip_wei: in
 
 @given(POLICIES, FEES, WEI, WEI)
 def test_replacing_ends(policy: FeePolicy, fees: Fees, base_fee_wei: int, tip_wei: int) -> None:
-    """RELIABILITY 6 A 13: each replacement costs more, and the ceiling does not move while the market stands still."""
+    """DRILLS.md mode 13: each replacement costs more, and the ceiling does not move while the market stands still."""
     offered: Fees | None = fees
     for _ in range(500):
         if offered is None:

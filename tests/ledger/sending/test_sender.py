@@ -177,7 +177,7 @@ def test_none_of_many_is_kept_where_one_would_fail(world: World) -> None:
 
 
 def test_unsimulated_call_needs_a_gas_limit(world: World) -> None:
-    """RELIABILITY 6 A 20: no default stands in for an estimate."""
+    """DRILLS.md mode 20: no default stands in for an estimate."""
     sender = Sender(world.chain)
     with pytest.raises(InputError, match="without a gas limit"):
         sender.submit(faucet(world).call, world.seller, simulate=False)
@@ -205,7 +205,7 @@ def test_status_follows_a_transaction_to_its_end(anvil_world: World) -> None:
 
 
 def test_failed_transaction_ends_as_reverted_with_its_reason(anvil_world: World) -> None:
-    """RELIABILITY 6 A 21."""
+    """DRILLS.md mode 21."""
     sender = Sender(anvil_world.chain)
     call = replace(anvil_world.market.withdraw(2**80, anvil_world.buyer.address).call, gas=200_000)
     sent = sender.submit(call, anvil_world.buyer, simulate=False)
@@ -220,7 +220,7 @@ def test_failed_transaction_ends_as_reverted_with_its_reason(anvil_world: World)
 
 
 def test_cancelled_transaction_has_no_effect(anvil_world: World) -> None:
-    """RELIABILITY 6 A 7: what mined says which of the two it was."""
+    """DRILLS.md mode 7: what mined says which of the two it was."""
     sender = Sender(anvil_world.chain)
     before = anvil_world.market.wallet_micro(anvil_world.seller.address)
     with anvil_world.clock.one_block():

@@ -38,7 +38,7 @@ def blocks(run: Run, count: int) -> None:
 
 
 def test_no_more_than_the_window_is_offered_at_once() -> None:
-    """RELIABILITY 6 A 15: nodes keep 16 of an account, and forget the rest."""
+    """DRILLS.md mode 15: nodes keep 16 of an account, and forget the rest."""
     run = quiet()
     sents = submitted(run, 6)
     assert {run.sender.status(sent.number).state for sent in sents} == {State.BROADCAST, State.SIGNED}
@@ -53,7 +53,7 @@ def test_no_more_than_the_window_is_offered_at_once() -> None:
 
 
 def test_delegated_key_sends_one_at_a_time() -> None:
-    """RELIABILITY 6 A 16 (EIP-7702)."""
+    """DRILLS.md mode 16 (EIP-7702)."""
     run = quiet()
     run.wire.delegated = frozenset({run.signers[0].address})
     submitted(run, 3)
@@ -65,7 +65,7 @@ def test_delegated_key_sends_one_at_a_time() -> None:
 
 
 def test_passed_over_is_replaced_by_a_tenth_more_and_no_less_gas() -> None:
-    """RELIABILITY 6 A 11, 19."""
+    """DRILLS.md mode 11, 19."""
     run = quiet()
     [sent] = submitted(run)
     run.wire.base_fee_wei = 10 * GWEI
@@ -98,7 +98,7 @@ def test_nothing_is_replaced_while_no_block_is_made() -> None:
 
 
 def test_at_the_ceiling_the_same_is_offered_again() -> None:
-    """RELIABILITY 6 A 12, 13, 14."""
+    """DRILLS.md mode 12, 13, 14."""
     run = quiet(replace(POLICY, cap_wei=5 * GWEI))
     [sent] = submitted(run)
     run.wire.base_fee_wei = 100 * GWEI
@@ -114,7 +114,7 @@ def test_at_the_ceiling_the_same_is_offered_again() -> None:
 
 
 def test_budget_of_the_day_holds_replacements_back() -> None:
-    """RELIABILITY 6 A 13."""
+    """DRILLS.md mode 13."""
     first = with_spare(50_000) * 3 * GWEI
     run = quiet(replace(POLICY, daily_budget_wei=first + 1))
     [sent] = submitted(run)
@@ -128,7 +128,7 @@ def test_budget_of_the_day_holds_replacements_back() -> None:
 
 
 def test_call_that_would_fail_now_is_replaced_only_at_the_head_of_the_line() -> None:
-    """RELIABILITY 6 A 20: no limit is invented, and nothing is blocked for ever."""
+    """DRILLS.md mode 20: no limit is invented, and nothing is blocked for ever."""
     run = quiet()
     head, follower = submitted(run, 2)
     run.wire.base_fee_wei = 10 * GWEI
@@ -142,7 +142,7 @@ def test_call_that_would_fail_now_is_replaced_only_at_the_head_of_the_line() -> 
 
 
 def test_slot_that_another_took_is_given_up_when_that_is_final_and_not_before() -> None:
-    """RELIABILITY 6 A 3, 4, 5: the intent is told lost, and is not sent under another nonce."""
+    """DRILLS.md mode 3, 4, 5: the intent is told lost, and is not sent under another nonce."""
     run = quiet()
     stranger = FakeSigner(run.signers[0].address).sign_transaction(
         {"nonce": 0, "data": b"other", "gas": 1, "maxFeePerGas": 90 * GWEI, "maxPriorityFeePerGas": 9 * GWEI}
@@ -163,7 +163,7 @@ def test_slot_that_another_took_is_given_up_when_that_is_final_and_not_before() 
 
 
 def test_deadline_of_the_chains_time_cancels() -> None:
-    """RELIABILITY 6 A 24."""
+    """DRILLS.md mode 24."""
     run = quiet()
     [sent] = submitted(run, deadline_s=run.wire.time_s + 30)
     run.wire.base_fee_wei = 50 * GWEI
@@ -181,7 +181,7 @@ def test_deadline_of_the_chains_time_cancels() -> None:
 
 
 def test_reorganisation_takes_it_back_and_offers_the_same_again() -> None:
-    """RELIABILITY 6 A 8."""
+    """DRILLS.md mode 8."""
     run = quiet()
     [sent] = submitted(run)
     run.wire.mine()
@@ -208,7 +208,7 @@ def test_what_is_over_is_forgotten_here() -> None:
 
 
 def test_slot_that_a_stranger_left_empty_is_filled() -> None:
-    """RELIABILITY 6 A 1, 10: somebody used the key too, and its transaction was dropped with ours behind it."""
+    """DRILLS.md mode 1, 10: somebody used the key too, and its transaction was dropped with ours behind it."""
     run = quiet()
     for _ in range(2):
         run.wire.stranger(run.signers[0].address)
@@ -246,7 +246,7 @@ def test_slot_that_a_stranger_uses_is_left_to_it() -> None:
 
 
 def test_what_a_reorganisation_dropped_before_anybody_looked_is_offered_at_the_next_pass() -> None:
-    """RELIABILITY 6 A 8, 14: it was in a block between two passes, and waits for no timer now."""
+    """DRILLS.md mode 8, 14: it was in a block between two passes, and waits for no timer now."""
     run = quiet()
     sents = submitted(run, 3)
     run.wire.mine()
@@ -259,7 +259,7 @@ def test_what_a_reorganisation_dropped_before_anybody_looked_is_offered_at_the_n
 
 
 def test_what_was_reserved_and_not_spent_returns_to_its_day() -> None:
-    """RELIABILITY 6 A 13: 92,500 gas at 3 gwei were reserved, 40,000 were burnt."""
+    """DRILLS.md mode 13: 92,500 gas at 3 gwei were reserved, 40,000 were burnt."""
     reserved_wei, paid_wei = with_spare(50_000) * 3 * GWEI, 40_000 * 3 * GWEI
     run = quiet(replace(POLICY, daily_budget_wei=reserved_wei + paid_wei))
     submitted(run)
@@ -282,7 +282,7 @@ def test_another_sender_of_the_same_database_reads_what_changed() -> None:
 
 
 def test_one_answer_from_the_past_is_no_proof_of_a_loss() -> None:
-    """RELIABILITY 6 A 3, 9: the nonce is used in a final block, and a node that lags knows no receipt of ours."""
+    """DRILLS.md mode 3, 9: the nonce is used in a final block, and a node that lags knows no receipt of ours."""
     run = quiet()
     [sent] = submitted(run)
     run.wire.mine()
@@ -296,7 +296,7 @@ def test_one_answer_from_the_past_is_no_proof_of_a_loss() -> None:
 
 
 def test_what_one_node_still_has_is_offered_to_all_again_in_time() -> None:
-    """RELIABILITY 6 A 14: another endpoint may have forgotten it, and this one does not make blocks."""
+    """DRILLS.md mode 14: another endpoint may have forgotten it, and this one does not make blocks."""
     run = quiet()
     submitted(run)
     sent: list[int] = []
@@ -316,7 +316,7 @@ def test_what_one_node_still_has_is_offered_to_all_again_in_time() -> None:
 
 
 def test_slot_that_waits_with_anothers_offer_is_outbid_at_once() -> None:
-    """RELIABILITY 6 A 5: `underpriced` says that another transaction has the slot, never that ours is there."""
+    """DRILLS.md mode 5: `underpriced` says that another transaction has the slot, never that ours is there."""
     run = quiet()
     [sent] = submitted(run)
     run.wire.drop()

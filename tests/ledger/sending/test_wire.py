@@ -59,7 +59,7 @@ def test_estimates_are_one_each(anvil_world: World) -> None:
 
 
 def test_delegated_key_is_seen(anvil_world: World) -> None:
-    """RELIABILITY 6 A 16."""
+    """DRILLS.md mode 16."""
     address = "0x" + "71" * 20
     anvil_world.chain.request("anvil_setCode", address, "0xef0100" + "22" * 20)
     terms, _ = Wire(anvil_world.chain).terms([address], [])
@@ -103,7 +103,7 @@ class _Silent(_Plain):
 
 
 def test_nothing_is_concluded_from_silence() -> None:
-    """RELIABILITY 6 A 3."""
+    """DRILLS.md mode 3."""
     wire = Wire(cast("Chain", _Silent()))
     with pytest.raises(Unreachable):
         wire.receipts(["0x1"])

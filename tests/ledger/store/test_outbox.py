@@ -60,7 +60,7 @@ def kept(results: Sequence[Intent | LedgerError]) -> list[Intent]:
 
 
 def test_keep_gives_each_the_next_nonce_of_its_sender(store: Store) -> None:
-    """RELIABILITY 6 A 1."""
+    """DRILLS.md mode 1."""
     box = outbox(store)
     first = kept(box.keep([draft(b"a"), draft(b"b", sender=BOB), draft(b"c")]))
     second = kept(box.keep([draft(b"d"), draft(b"e", sender=BOB)]))
@@ -71,7 +71,7 @@ def test_keep_gives_each_the_next_nonce_of_its_sender(store: Store) -> None:
 
 
 def test_the_chains_nonce_is_a_floor_and_never_takes_one_back(store: Store) -> None:
-    """RELIABILITY 6 A 9, 10."""
+    """DRILLS.md mode 9, 10."""
     box = outbox(store)
     nonces = [kept(box.keep([draft(bytes([floor]), nonce=floor)]))[0].nonce for floor in (5, 3, 0, 9)]
     assert nonces == [5, 6, 7, 9]
@@ -99,7 +99,7 @@ def test_same_key_twice_in_one_transaction_is_one_intent(store: Store) -> None:
 
 
 def test_keep_keeps_nothing_when_the_signer_fails(store: Store) -> None:
-    """RELIABILITY 6 A 25: a nonce that was given and not used would be a gap."""
+    """DRILLS.md mode 25: a nonce that was given and not used would be a gap."""
 
     def fails(_: int) -> SignedTransaction:
         raise RuntimeError("no key")
@@ -144,7 +144,7 @@ def field_changed(intent: Intent, state: State) -> Intent:
 
 
 def test_second_owner_is_refused_until_the_lease_ends(store: Store) -> None:
-    """RELIABILITY 6 A 17."""
+    """DRILLS.md mode 17."""
     wall = Wall()
     first, second = outbox(store, wall), outbox(store, wall)
     intent = kept(first.keep([draft(b"a")]))[0]
@@ -192,7 +192,7 @@ def test_lease_of_a_process_that_is_gone_needs_no_waiting(tmp_path: Path) -> Non
 
 
 def test_budget_of_the_day_holds_what_is_signed_on_it(store: Store) -> None:
-    """RELIABILITY 6 A 13."""
+    """DRILLS.md mode 13."""
     box = outbox(store)
     budget = Budget(day=1, most_wei=2 * 21_000 * 10)
     first, _, third = box.keep([draft(b"a"), draft(b"b"), draft(b"c")], budget)
@@ -204,7 +204,7 @@ def test_budget_of_the_day_holds_what_is_signed_on_it(store: Store) -> None:
 
 
 def test_nothing_is_signed_where_nothing_can_be_kept(store: Store) -> None:
-    """RELIABILITY 6 A 27."""
+    """DRILLS.md mode 27."""
     signed = []
 
     def sign(nonce: int) -> SignedTransaction:
@@ -220,7 +220,7 @@ def test_nothing_is_signed_where_nothing_can_be_kept(store: Store) -> None:
 
 
 def test_slot_is_filled_once_and_only_where_no_intent_has_it(store: Store) -> None:
-    """RELIABILITY 6 A 1, 10: what is over has its slot for ever."""
+    """DRILLS.md mode 1, 10: what is over has its slot for ever."""
     box = outbox(store)
     taken, free = (replace(draft(data, nonce=nonce), fills=True) for data, nonce in ((b"f", 5), (b"g", 4)))
     box.keep([draft(b"a", nonce=5)])
