@@ -33,7 +33,7 @@ from sqlalchemy.types import TypeDecorator, TypeEngine
 from ledger.errors import BadStore, StoreUnavailable
 from ledger.settings import Secret
 
-SCHEMA = 1
+SCHEMA = 2
 """Which shape of the tables this program writes; it rises with every change to them."""
 
 BUSY_TIMEOUT_MS = 5_000

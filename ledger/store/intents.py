@@ -125,7 +125,7 @@ INTENTS = Table(
     metadata,
     Column("number", _Number, primary_key=True, autoincrement=True),
     Column("chain_id", BigInteger, nullable=False),
-    Column("key", String(200), nullable=True, unique=True),
+    Column("key", String(200), nullable=True),
     Column("sender", String(42), nullable=False),
     Column("nonce", BigInteger, nullable=False),
     # The nonce again for keys of ours, nothing for what others signed: no two intents of ours share a slot.
@@ -143,6 +143,7 @@ INTENTS = Table(
     Column("succeeded", Boolean, nullable=True),
     Column("reason", Text, nullable=True),
     UniqueConstraint("chain_id", "sender", "slot"),
+    UniqueConstraint("chain_id", "key"),
     Index("unfinished_intents", "chain_id", "unfinished"),
 )
 ATTEMPTS = Table(
@@ -196,7 +197,8 @@ _SELECT = (
     .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number, ATTEMPTS.c.place)
 )
 SELECT_UNFINISHED = _SELECT.where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
-SELECT_NUMBERS = _SELECT.where(INTENTS.c.number.in_(bindparam("numbers", expanding=True)))
+_SELECT_OURS = _SELECT.where(INTENTS.c.chain_id == bindparam("c"))
+SELECT_NUMBERS = _SELECT_OURS.where(INTENTS.c.number.in_(bindparam("numbers", expanding=True)))
 SELECT_GLANCE = (
     select(
         INTENTS.c.number,
@@ -210,7 +212,7 @@ SELECT_GLANCE = (
 SELECT_SLOT = select(INTENTS.c.number).where(
     INTENTS.c.chain_id == bindparam("c"), INTENTS.c.sender == bindparam("s"), INTENTS.c.nonce == bindparam("n")
 )
-SELECT_NAMED = _SELECT.where(INTENTS.c.key.in_(bindparam("keys", expanding=True)))
+SELECT_NAMED = _SELECT_OURS.where(INTENTS.c.key.in_(bindparam("keys", expanding=True)))
 
 
 def read_intents(connection: Connection, statement: Any, values: Mapping[str, Any]) -> list[Intent]:

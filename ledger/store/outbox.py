@@ -234,7 +234,9 @@ class Outbox:
 
     def cancel(self, number: int) -> None:
         """Notes that the intent's nonce is to be taken by a self-send."""
-        self._leases.write(lambda connection: connection.execute(_CANCEL, {"b_number": number}))
+        self._leases.write(
+            lambda connection: connection.execute(_CANCEL, {"b_chain": self._chain_id, "b_number": number})
+        )
 
     def add(self, intent: Intent, attempt: Attempt, budget: Budget | None = None) -> Intent | None:
         """Keeps another attempt of an intent, before it is sent. None where the budget does not hold what it costs
@@ -268,7 +270,11 @@ class Outbox:
             if len(strange) > _NUMBERS_MOST:
                 read = read_intents(connection, SELECT_UNFINISHED, {"c": self._chain_id})
             else:
-                read = read_intents(connection, SELECT_NUMBERS, {"numbers": strange}) if strange else []
+                read = (
+                    read_intents(connection, SELECT_NUMBERS, {"c": self._chain_id, "numbers": strange})
+                    if strange
+                    else []
+                )
         fresh = {one.number: one for one in read}
         found = [fresh.get(number) or before[number] for number, *_ in glances]
         self._seen = {one.number: one for one in found}
@@ -283,7 +289,7 @@ class Outbox:
         with self.store.read() as connection:
             if isinstance(name, str):
                 return self._named(connection, [name]).get(name)
-            return next(iter(read_intents(connection, SELECT_NUMBERS, {"numbers": [name]})), None)
+            return next(iter(read_intents(connection, SELECT_NUMBERS, {"c": self._chain_id, "numbers": [name]})), None)
 
     def named(self, keys: Sequence[str]) -> dict[str, Intent]:
         """The intents of those of the idempotency keys that are known."""
@@ -295,12 +301,17 @@ class Outbox:
     def _named(self, connection: Connection, keys: Sequence[str]) -> dict[str, Intent]:
         found: dict[str, Intent] = {}
         for start in range(0, len(keys), 500):
-            for intent in read_intents(connection, SELECT_NAMED, {"keys": list(keys[start : start + 500])}):
+            some = {"c": self._chain_id, "keys": list(keys[start : start + 500])}
+            for intent in read_intents(connection, SELECT_NAMED, some):
                 found[str(intent.key)] = intent
         return found
 
 
-_CANCEL = update(INTENTS).where(INTENTS.c.number == bindparam("b_number")).values(cancel=True)
+_CANCEL = (
+    update(INTENTS)
+    .where(INTENTS.c.chain_id == bindparam("b_chain"), INTENTS.c.number == bindparam("b_number"))
+    .values(cancel=True)
+)
 
 
 def _glance(intent: Intent | None) -> tuple[str, bool, int] | None:

@@ -230,3 +230,15 @@ def test_slot_is_filled_once_and_only_where_no_intent_has_it(store: Store) -> No
     assert (filled.nonce, filled.cancel, filled.last.cancels) == (4, True, True)
     assert box.find(filled.number) == filled
     assert box.fill(free) is None
+
+
+def test_each_chain_has_keys_and_numbers_of_its_own(store: Store) -> None:
+    """The same invoice on two chains is two payments; neither finds nor cancels the other's."""
+    here, there = outbox(store), Outbox(store, 2, Wall())
+    [mine] = kept(here.keep([draft(b"a", "invoice 7")]))
+    [theirs] = kept(there.keep([draft(b"b", "invoice 7", BOB)]))
+    assert mine.number != theirs.number
+    assert (here.find("invoice 7"), there.find("invoice 7")) == (mine, theirs)
+    assert there.find(mine.number) is None
+    there.cancel(mine.number)
+    assert [one.cancel for one in here.unfinished()] == [False]
