@@ -191,8 +191,8 @@ class Endpoints:
         return [found[place] for place in range(len(wanted))]
 
     def _tell_all(self, wanted: Wanted) -> list[Answer]:
-        """For each transaction the best that any node says: taken, else known already, else why not. Raises Unreachable
-        where no node answers."""
+        """For each transaction the best that any node says: taken, else known already, else why not, which no answer
+        settles while another node was told and fell silent. Raises Unreachable where no node answers."""
         now = self._now()
         with self._lock:
             awake = [node for node in self._nodes if node.paused_until <= now]
@@ -203,7 +203,11 @@ class Endpoints:
         told = [result for result in results if not isinstance(result, LedgerError)]
         if not told:
             raise next(result for result in results if isinstance(result, LedgerError))
-        return [_verdict(params[0], [answers[place] for answers in told]) for place, (_, params) in enumerate(wanted)]
+        silent = any(isinstance(result, Unreachable) for result in results)
+        return [
+            _verdict(params[0], [answers[place] for answers in told], silent)
+            for place, (_, params) in enumerate(wanted)
+        ]
 
     def _each(self, nodes: Sequence[_Node], wanted: Wanted) -> list[list[Answer] | LedgerError]:
         """What each node says, all asked at once."""
@@ -290,11 +294,14 @@ def _is_busy(answer: Answer) -> bool:
     return isinstance(error, dict) and (error.get("code") == 429 or bool(_BUSY.search(str(error.get("message")))))
 
 
-def _verdict(raw: str, answers: Sequence[Answer]) -> Answer:
-    """What to make of several nodes' answers to one transaction: one that has it is enough."""
+def _verdict(raw: str, answers: Sequence[Answer], silent: bool = False) -> Answer:
+    """What to make of several nodes' answers to one transaction: one that has it is enough. Where a node was told and
+    did not say (`silent`), it may have it whatever the others refused."""
     for answer in answers:
         if "result" in answer:
             return answer
     if any(_KNOWN.search(str(answer.get("error"))) for answer in answers):
         return {"result": hash_of(bytes.fromhex(raw.removeprefix("0x")))}
+    if silent or (len(answers) > 1 and any(map(_is_busy, answers))):
+        return {"error": {"code": -32000, "message": "one node refused it, and another was told and did not answer"}}
     return answers[0]

@@ -239,6 +239,20 @@ def test_transaction_that_all_refuse_is_refused(net: Net) -> None:
     assert [one.errors for one in net.pool.health()] == [0, 0, 0]
 
 
+def test_refusal_settles_nothing_while_another_node_is_silent(net: Net) -> None:
+    """A node that took a transaction and lost its answer made it happen, whatever the others said of it."""
+    raw = signed(net.node_url)
+    net.ask(SEND, raw)
+    mine(net.node_url, 1)
+    kill(net.proxies[2])
+    said = net.ask(SEND, raw)["error"]["message"]
+    assert "did not answer" in said
+    assert "nonce too low" not in said
+    net.proxies[2].heal()
+    net.clock.now_s += 60
+    assert "nonce too low" in net.ask(SEND, raw)["error"]["message"]
+
+
 def test_transactions_and_reads_in_one_batch_keep_their_places(net: Net) -> None:
     raw = signed(net.node_url)
     chain_id, sent, price = net.pool.ask([("eth_chainId", ()), (SEND, (raw,)), ("eth_gasPrice", ())])
