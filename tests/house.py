@@ -32,7 +32,7 @@ LAYERS = {
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
             "sending.wire",
-            "sending.drafts sending.gaps",
+            "sending.drafts sending.gaps sending.relayed",
             "sending.tracker",
             "history.duties history.source store.history store.audit_rows store.queries sending.sender orders permits "
             "view localchain.keptnode audit.receipts",

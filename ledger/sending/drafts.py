@@ -61,13 +61,15 @@ def sent_of(call: Call, signer: Signer | None, kept: Intent | LedgerError) -> Se
     return Sent(call, kept.sender, first.hash, kept.nonce, first.gas, kept.number)
 
 
-def draft_of(raw: bytes, key: str, chain_id: int) -> Draft:
-    """What somebody else signed, to be kept. Raises UnreadableText, and WrongChain for a transaction of another."""
+def draft_of(raw: bytes, key: str, chain_id: int) -> tuple[Draft, int]:
+    """What somebody else signed, to be kept, and the wei that it sends.
+
+    Raises UnreadableText, and WrongChain for a transaction of another chain."""
     unsigned, signed = read_signed(raw)
     if unsigned.chain_id != chain_id:
         raise WrongChain(chain_id, unsigned.chain_id)
     fees = Fees(unsigned.max_fee_wei, unsigned.tip_wei)
-    return Draft(
+    draft = Draft(
         unsigned.sender,
         unsigned.to,
         unsigned.data,
@@ -78,6 +80,7 @@ def draft_of(raw: bytes, key: str, chain_id: int) -> Draft:
         unsigned.nonce,
         relayed=True,
     )
+    return draft, unsigned.value_wei
 
 
 def with_spare(estimate: int) -> int:

@@ -26,6 +26,7 @@ class UnsignedTransaction:
     gas: int
     max_fee_wei: int
     tip_wei: int
+    value_wei: int = 0
 
     def fields(self) -> dict[str, Any]:
         """By the names that eth_account and web3 use; `to` is absent for the creation of a contract."""
@@ -36,7 +37,7 @@ class UnsignedTransaction:
             "gas": self.gas,
             "maxFeePerGas": self.max_fee_wei,
             "maxPriorityFeePerGas": self.tip_wei,
-            "value": 0,
+            "value": self.value_wei,
             "data": self.data,
         }
         return wallet if self.to is None else wallet | {"to": self.to}
@@ -71,5 +72,6 @@ def read_signed(raw: bytes) -> tuple[UnsignedTransaction, SignedTransaction]:
     except (ValueError, IndexError, TypeError, rlp.DecodingError) as error:
         raise UnreadableText("a signed transaction", "0x" + raw[:16].hex(), str(error), "0x02f8…") from None
     to = to_checksum_address(fields[5]) if fields[5] else None
-    unsigned = UnsignedTransaction(sender, to, fields[7], chain_id, nonce, gas, max_fee_wei, tip_wei)
+    value_wei = int.from_bytes(fields[6])
+    unsigned = UnsignedTransaction(sender, to, fields[7], chain_id, nonce, gas, max_fee_wei, tip_wei, value_wei)
     return unsigned, SignedTransaction(raw, "0x" + keccak(raw).hex())

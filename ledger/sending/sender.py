@@ -7,7 +7,7 @@ sender.send(call, signer, key="invoice 7")      # the same key and call again gi
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event
 from typing import Any
@@ -21,6 +21,7 @@ from ledger.errors import (
     InputError,
     KeyBusy,
     LedgerError,
+    NodeRefused,
     NotIncluded,
     Unavailable,
     UnknownIntent,
@@ -31,6 +32,7 @@ from ledger.sending.drafts import Sent, draft_of, gas_limit, require_gas_money, 
 from ledger.sending.envelope import UnsignedTransaction, sign
 from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.groups import Groups
+from ledger.sending.relayed import GIVEN_UP_AFTER_S, is_for_good, require_carriable
 from ledger.sending.tracker import Clock, Tracker
 from ledger.sending.wire import Account, Terms, Tried, Wire
 from ledger.store.chains import require_chain
@@ -44,8 +46,6 @@ IntentStatus = Intent
 _WINDOW, _WINDOW_LOCAL = 16, 4_096
 _POLL_S_MIN, _POLL_S_MAX, _POLL_S_MAX_LOCAL = 0.005, 1.0, 0.02
 _PASS_S = 1.0
-# Nodes say one of these of a transaction that they will not take later either.
-_FOR_GOOD = ("intrinsic gas", "gas limit", "insufficient funds", "cannot afford", "chain id", "oversized", "initcode")
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,31 +224,45 @@ class Sender:
         errors: dict[int, LedgerError] = {}
         try:
             for refused in self._tracker.offer_first(intents, mined, latest.number):
-                if any(words in refused.error.problem.lower() for words in _FOR_GOOD):
+                if is_for_good(refused.error):
                     errors[refused.intent.number] = refused.error
-                    self._give_up(refused.intent)
+                    self._give_up(refused.intent, refused.error)
         except Unavailable:
             # It is kept, and will be offered again: whether the node has it is not known.
             pass
         rest = iter([errors.get(one.number, one) if isinstance(one, Intent) else one for one in kept])
         return [[next(rest) for _ in batch.drafts] for batch in batches]
 
-    def _give_up(self, intent: Intent) -> None:
-        """Has the slot of a transaction taken that no node takes: those behind it wait for its nonce."""
+    def _give_up(self, intent: Intent, error: LedgerError) -> None:
+        """Has the slot of a transaction taken that no node takes: those behind it wait for its nonce. What others
+        signed is over: were its account paid later, nobody would expect it to happen still."""
+        if intent.relayed:
+            self._tracker.end(intent, error.problem)
+            return
         self._outbox.cancel(intent.number)
         self._tracker.cancel(intent, self._tracker.look([intent.sender]))
 
     def relay(self, raw: bytes, key: str | None = None) -> Sent:
         """Keeps and sends a transaction that somebody else signed; it is offered until it is final, and never replaced.
 
-        Raises UnreadableText for bytes that are no transaction with fees by EIP-1559, WrongChain for another chain's.
+        Raises UnreadableText for bytes that are no transaction with fees by EIP-1559, WrongChain for another chain's,
+        NodeRefused for one that cannot be paid or has a nonce that is not next, where too many wait, and for one that
+        every node refused: that is for good. What no node takes is given up after half an hour.
         """
         self._prove()
         key = key or "relayed 0x" + keccak(raw).hex()
-        draft = draft_of(raw, key, self.chain.chain_id)
+        draft, value_wei = draft_of(raw, key, self.chain.chain_id)
         call = Call("", draft.to, draft.data, gas=draft.gas)
-        terms = self._asks.do([draft.sender])
-        return sent_of(call, None, self._groups.do(_Batch([draft], terms))[0])
+        self._tracker.carry()
+        kept: Intent | LedgerError | None = self._outbox.named([key]).get(key)
+        if kept is None:
+            terms = self._asks.do([draft.sender])
+            require_carriable(draft, value_wei, terms.accounts[draft.sender])
+            draft = replace(draft, deadline_s=terms.head.time_s + GIVEN_UP_AFTER_S)
+            [kept] = self._groups.do(_Batch([draft], terms))
+        if isinstance(kept, Intent) and kept.state is State.CANCELLED:
+            raise NodeRefused(f"it was given up before ({kept.reason})", "Sign it again, with other fees.")
+        return sent_of(call, None, kept)
 
     # ---- waiting
 

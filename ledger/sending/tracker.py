@@ -18,9 +18,10 @@ from ledger.sending.drafts import with_spare
 from ledger.sending.envelope import sign
 from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.gaps import Gaps, first_missed
+from ledger.sending.relayed import Pauses, ended
 from ledger.sending.wire import Look, Wire
 from ledger.store.intents import IN_A_BLOCK, UNFINISHED, Attempt, Draft, Intent, State
-from ledger.store.outbox import Outbox
+from ledger.store.outbox import RELAYED, Outbox
 from ledger.store.spending import Budget
 
 REPUBLISH_S = 12
@@ -77,11 +78,23 @@ class Tracker:
         self._known: dict[int, Intent] = {}
         self._doubted: set[int] = set()
         self._gaps = Gaps()
+        self._pauses = Pauses()
+        self._carries = False
         self._turn = Lock()
 
     def adopt(self, signer: Signer) -> None:
         """From now on this signer may replace and cancel what its key sent."""
         self._signers[signer.address] = signer
+
+    def carry(self) -> None:
+        """From now on what others signed is followed here, unless another process does it already."""
+        self._carries = True
+
+    def end(self, intent: Intent, why: str) -> None:
+        """What others signed is never offered again."""
+        over = ended(intent, why)
+        self._outbox.record([over])
+        self._remember(over)
 
     def known(self, number: int) -> Intent | None:
         """An intent as this process saw it last."""
@@ -109,8 +122,9 @@ class Tracker:
         everything = self._outbox.unfinished()
         senders = {one.sender for one in everything if not one.relayed}
         # Who goes on forever leaves others' keys alone: an owner that was killed and comes back must find its own free.
-        held = self._outbox.hold(senders if orphans else senders & self._signers.keys())
-        before = [one for one in everything if one.relayed or one.sender in held]
+        wanted = senders if orphans else senders & self._signers.keys()
+        held = self._outbox.hold(wanted | ({RELAYED} if self._carries or orphans else set()))
+        before = [one for one in everything if (RELAYED if one.relayed else one.sender) in held]
         if not before:
             return len(everything)
         look = self._wire.look(sorted({one.sender for one in before}))
@@ -169,6 +183,7 @@ class Tracker:
         self._doubted.discard(intent.number)
         for attempt in intent.attempts:
             self._offers.pop(attempt.hash, None)
+            self._pauses.forget(attempt.hash)
 
     def heard(self, intent: Intent) -> Intent:
         """The intent as of now: what was handed to the node since the last pass is not in the database as that yet."""
@@ -177,7 +192,12 @@ class Tracker:
 
     def _expired(self, intent: Intent, look: Look) -> Intent:
         late = intent.deadline_s is not None and look.head.time_s > intent.deadline_s
-        return replace(intent, cancel=True) if late and intent.state in WAITING else intent
+        if not late or intent.state not in WAITING:
+            return intent
+        if not intent.relayed:
+            return replace(intent, cancel=True)
+        # One that the node holds may be mined yet: it is followed.
+        return ended(intent, _NOT_TAKEN) if intent.nonce >= look.pending[intent.sender] else intent
 
     # ---- where it stands
 
@@ -267,13 +287,14 @@ class Tracker:
                 offer.last_s = now_s
                 offer.too_little = not taken and (_TOO_LITTLE in said or _FEE_TOO_LOW in said)
             if error is not None and not taken:
+                self._pauses.begin(intent.last.hash, now_s)
                 refused.append(Refused(intent, error))
         return refused
 
     def _due(self, intent: Intent, now_s: float, missed: Mapping[str, int]) -> bool:
         offer = self._offers.get(intent.last.hash)
         if offer is None:
-            return True
+            return not intent.relayed or self._pauses.over(intent.last.hash, now_s)
         first = missed.get(intent.sender)
         return now_s - offer.last_s >= (MISSED_S if first is not None and intent.nonce >= first else REPUBLISH_S)
 
@@ -372,6 +393,7 @@ def call_of(intent: Intent) -> Call:
 
 
 _CANCELLED = "it was cancelled"
+_NOT_TAKEN = "no node took it in half an hour"
 _FILLED = "it took a slot that was left empty"
 _TOO_LITTLE = "underpriced"
 _FEE_TOO_LOW = "base fee"

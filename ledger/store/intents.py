@@ -19,6 +19,7 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
+    case,
     func,
     insert,
     or_,
@@ -209,6 +210,10 @@ SELECT_GLANCE = (
     .where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
     .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number)
 )
+SELECT_CROWD = select(
+    func.count().label("of_all"),
+    func.count(case((INTENTS.c.sender == bindparam("s"), 1))).label("of_one"),
+).where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True), INTENTS.c.slot.is_(None))
 SELECT_SLOT = select(INTENTS.c.number).where(
     INTENTS.c.chain_id == bindparam("c"), INTENTS.c.sender == bindparam("s"), INTENTS.c.nonce == bindparam("n")
 )

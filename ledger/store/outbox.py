@@ -18,6 +18,7 @@ from ledger.store.intents import (
     INSERT_INTENT,
     INTENTS,
     NEW,
+    SELECT_CROWD,
     SELECT_GLANCE,
     SELECT_KEY,
     SELECT_NAMED,
@@ -37,6 +38,11 @@ from ledger.store.intents import (
 )
 from ledger.store.leases import LEASE_S, Leases
 from ledger.store.spending import Budget, Spending
+
+RELAYED = "relayed"
+"""Stands in place of a key in leases: one process at a time carries what others signed."""
+RELAYED_MOST, RELAYED_MOST_OF_ONE = 5_000, 16
+"""How much that others signed may be under way, of all and of one sender."""
 
 # As many numbers as a statement may name; more are read with all the rest.
 _NUMBERS_MOST = 500
@@ -123,7 +129,7 @@ class Outbox:
                 replace(before, number=before.number if before.number >= 0 else _TWIN) if same else KeyReused(draft.key)
             )
         if draft.relayed:
-            return new_intent(draft, draft.nonce)
+            return self._crowded(connection, draft.sender) or new_intent(draft, draft.nonce)
         if draft.sender not in nonces:
             try:
                 nonces[draft.sender] = self._leases.claim(connection, draft.sender)
@@ -142,6 +148,14 @@ class Outbox:
         nonce = max(nonce, draft.nonce)
         nonces[draft.sender] = nonce + 1
         return new_intent(draft, nonce)
+
+    def _crowded(self, connection: Connection, sender: str) -> NodeRefused | None:
+        found = connection.execute(SELECT_CROWD, {"c": self._chain_id, "s": sender}).one()
+        if found.of_one >= RELAYED_MOST_OF_ONE:
+            return NodeRefused(f"{found.of_one} transactions of {sender} are under way here", "Wait for their blocks.")
+        if found.of_all >= RELAYED_MOST:
+            return NodeRefused(f"{found.of_all} transactions that others signed are under way here", "Try again later.")
+        return None
 
     def _insert(
         self,

@@ -30,7 +30,7 @@ def test_gas_limit_holds_the_estimate_and_what_one_may_burn(estimate: int) -> No
 
 def test_gas_money_is_counted_for_all_drafts_of_a_sender_together() -> None:
     """DRILLS.md mode 23."""
-    draft = draft_of(sign(ADMIN, 5, 0, (None, b""), 100, Fees(10, 1)).raw, "k", 5)
+    draft, _ = draft_of(sign(ADMIN, 5, 0, (None, b""), 100, Fees(10, 1)).raw, "k", 5)
 
     def terms(balance_wei: int) -> Terms:
         return Terms(Block(1, "0x1", 1, 1, 1), 1, {ADMIN.address: Account(0, 0, balance_wei, False)})
@@ -43,7 +43,7 @@ def test_gas_money_is_counted_for_all_drafts_of_a_sender_together() -> None:
 
 def test_what_others_signed_is_kept_as_it_is() -> None:
     signed = sign(ADMIN, 5, 9, (BUYER.address, b"data"), 30_000, Fees(10, 1))
-    draft = draft_of(signed.raw, "k", 5)
+    draft, _ = draft_of(signed.raw, "k", 5)
     assert (draft.sender, draft.to, draft.data, draft.gas) == (ADMIN.address, BUYER.address, b"data", 30_000)
     assert (draft.nonce, draft.relayed, draft.key, draft.sign(123)) == (9, True, "k", signed)
     with pytest.raises(WrongChain):
@@ -51,7 +51,7 @@ def test_what_others_signed_is_kept_as_it_is() -> None:
 
 
 def test_caller_hears_of_the_first_attempt_and_of_no_other_call() -> None:
-    draft = draft_of(sign(ADMIN, 5, 9, (BUYER.address, b"data"), 30_000, Fees(10, 1)).raw, "k", 5)
+    draft, _ = draft_of(sign(ADMIN, 5, 9, (BUYER.address, b"data"), 30_000, Fees(10, 1)).raw, "k", 5)
     attempts = tuple(Attempt(f"0x{place}", b"", 30_000 + place, Fees(1, 1)) for place in range(2))
     intent = replace(new_intent(draft, 9), number=4, attempts=attempts)
     assert sent_of(CALL, ADMIN, intent) == sent_of(CALL, None, intent) == Sent(CALL, ADMIN.address, "0x0", 9, 30_000, 4)
