@@ -57,7 +57,9 @@ def start_node(log: Path, *options: str) -> LocalNode:
 
     Raises InputError where there is no anvil, Unavailable when it does not start.
     """
-    process = _on_leash([_anvil(), "--port", "0", "--host", "127.0.0.1", *options], log)
+    # Else any page of the web that somebody looks at could ask it, with accounts that are unlocked.
+    closed = ["--port", "0", "--host", "127.0.0.1", "--no-cors"]
+    process = _on_leash([_anvil(), *closed, *options], log)
     try:
         return LocalNode(_url(process, log), log, process)
     except BaseException:

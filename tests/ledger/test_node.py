@@ -9,6 +9,7 @@ import time
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import httpx
 import pytest
 
 from ledger import Unavailable, connect, local_node
@@ -37,6 +38,14 @@ def test_node_listens_on_loopback_while_its_context_lasts() -> None:
         assert log.exists()
     assert not listens(node.url)
     assert not log.exists()
+
+
+def test_page_of_the_web_is_not_let_in() -> None:
+    """No header says that a page may ask, so that no browser sends what it asks."""
+    with local_node() as node:
+        asked = {"Origin": "https://evil.example", "Access-Control-Request-Method": "POST"}
+        for reply in (httpx.options(node.url, headers=asked), httpx.post(node.url, json={}, headers=asked)):
+            assert "access-control-allow-origin" not in reply.headers
 
 
 def test_nodes_do_not_get_in_each_others_way() -> None:
