@@ -3,9 +3,16 @@ located.
 
 Events and blocks are compared as they are proven. The rows that follow from them are made once more from proven events,
 by the index's own rules in memory, and compared when the end is reached; what those rules come to is held against the
-independent model as well, so that a mistake that both databases share is found too.
+independent model as well, so that a mistake that both databases share is found too. The old rows that are kept for
+blocks that can still be replaced are made again as well, and SQLite's own list of tables, indexes and triggers is held
+against this program's.
+
+Not covered: how far the node was (`head`), but that it is no less than the block; `finalized`, beyond the blocks and
+old rows that must be there because of it; the parent of a final block where it was left out, which the index does; the
+tables that are no history (outbox, relay, sessions); and PostgreSQL's catalogue.
 """
 
+import json
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from itertools import chain
@@ -31,19 +38,41 @@ class Scratch:
 
     def __init__(self) -> None:
         self.tables: defaultdict[str, dict[Key, Row]] = defaultdict(dict)
+        self.undo: dict[tuple[str, str, str], Row | None] = {}
+        """Rows as they were before a block first changed them, by block, table and key."""
+        self._journal: int | None = None
+
+    def begin(self, block: int, final: bool) -> None:
+        """What changes from now on changes in this block; unless it is final, old rows are kept."""
+        self._journal = None if final else block
 
     def get(self, table: str, key: Key) -> Row | None:
         return self.tables[table].get(key)
 
     def change(self, table: str, key: Key, new: Row | None = None) -> Row | None:
         row = self.tables[table].get(key)
+        if row is not None or new is not None:
+            self._keep(table, key, row)
         if row is None and new is not None:
             row = self.tables[table][key] = new | dict(zip(stored_rows.keys_of(table), key, strict=True))
         return row
 
     def add(self, table: str, key: Key, row: Row) -> None:
+        self._keep(table, key, None)
         row |= zip(stored_rows.keys_of(table), key, strict=True)
         self.tables[table][key] = row
+
+    def _keep(self, table: str, key: Key, row: Row | None) -> None:
+        if self._journal is not None:
+            place = str(self._journal), table, json.dumps(key)
+            self.undo.setdefault(place, None if row is None else _whole(table, row))
+
+
+def _whole(table: str, row: Mapping[str, Any]) -> Row:
+    """A row with all columns, of a table that exists, and as JSON gives it back."""
+    names = [column.name for column in stored_rows.STATES[table].columns]
+    found: Row = json.loads(json.dumps({name: row.get(name) for name in names}))
+    return found
 
 
 class Stored:
@@ -62,6 +91,9 @@ class Stored:
         self._blocks = self._rows(stored_rows.BLOCKS)
         self._next: dict[str, Texts | None] = {}
         self._parent: str | None = None
+        self._finalized: int | None = None
+        self._last: ProvenBlock | None = None
+        self._market = {"id": 1, "chain_id": deployment.chain_id, "exchange": deployment.address("Exchange")}
         self._count = 0
         self._note: Callable[[Finding], None] = lambda _: None
 
@@ -81,6 +113,9 @@ class Stored:
         self._note = note
         for problem in stored_rows.integrity(self._store):
             note(Finding("STORED", "the database file", "whole", problem))
+        for part, right, wrong in stored_rows.strange_parts(self._store):
+            note(Finding("STORED", f"the database's {part}", right, wrong))
+        self._finalized = stored_rows.block_of(self._store, "finalized")
 
     # ---- what happened
 
@@ -109,8 +144,10 @@ class Stored:
         wanted = [_event(one, entry.topics, entry.data) for one, entry in said]
         self._match("events", self._events, stored_rows.EVENTS, block.number, wanted)
         row = {"block": block.number, "hash": "0x" + block.hash.hex(), "parent": self._parent, "time_s": block.time_s}
-        self._match_block(row, bool(said))
-        self._parent = str(row["hash"])
+        final = self._finalized is None or block.number <= self._finalized
+        self._match_block(row, bool(said) or not final or block.number == self._finalized, final)
+        self._parent, self._last = str(row["hash"]), block
+        self._scratch.begin(block.number, final)
         for one, _ in said:
             try:
                 self._fold.apply(one, block.time_s)
@@ -131,13 +168,13 @@ class Stored:
         for number_, log in keys.values():
             self._note(Finding("STORED", "events: a row", "there", "missing", number_, None, log))
 
-    def _match_block(self, row: Row, needed: bool) -> None:
+    def _match_block(self, row: Row, needed: bool, final: bool) -> None:
         number = int(row["block"])
         seen = False
         for found in self._up_to("blocks", self._blocks, number):
             expected = stored_rows.text_of(self._store, stored_rows.BLOCKS, row)
             # A block that was final when it was read has no parent there; the first one's is not known here.
-            if found["parent"] is None or row["parent"] is None:
+            if (found["parent"] is None and final) or row["parent"] is None:
                 expected["parent"] = found["parent"]
             seen = True
             self._compare("blocks", expected, found, (number, None))
@@ -171,10 +208,54 @@ class Stored:
                 self._note(Finding("STORED", f"{name}: a row too many", "none", place))
         for name, table in stored_rows.STATES.items():
             self._state(name, table)
+        self._undo()
         self._model(books)
         for row in self._rows(stored_rows.HISTORY):
-            if self._said(row["events"]) != str(self._count):
-                self._note(Finding("STORED", "history: events", self._count, self._said(row["events"])))
+            self._history(row)
+
+    def _history(self, found: Texts) -> None:
+        """The one row that says how far it is read."""
+        if self._last is None:
+            return
+        number, digest = self._last.number, "0x" + self._last.hash.hex()
+        right = {"block": number, "hash": digest, "time_s": self._last.time_s, "events": self._count}
+        for column, most, least in (("finalized", number, 0), ("head", None, number)):
+            said = self._said(found[column])
+            held = _number(said)
+            if str(held) == said and held >= least and (most is None or held <= most):
+                right[column] = held
+            else:
+                right[column] = number
+        expected = stored_rows.text_of(self._store, stored_rows.HISTORY, self._market | right)
+        self._compare("history", expected, found, (number, None))
+
+    def _undo(self) -> None:
+        """The old rows of what can still be replaced: a wrong one would come to light only after a reorganisation."""
+        expected = dict(self._scratch.undo)
+        for found in self._rows(stored_rows.UNDO):
+            place = self._said(found["block"]), self._said(found["name"]), self._said(found["key"])
+            where = f"undo: {' '.join(place)}"
+            if place not in expected:
+                self._note(Finding("STORED", where, "none", "a row too many"))
+                continue
+            key = dict(zip(("block", "name", "key"), (_number(place[0]), *place[1:]), strict=True))
+            kinds = stored_rows.text_of(self._store, stored_rows.UNDO, key) | {"row": found["row"]}
+            self._compare("undo", kinds, found, (_number(place[0]), None))
+            right, wrong = expected.pop(place), self._old(found["row"])
+            if wrong != right:
+                self._note(Finding("STORED", where, str(right), str(wrong), _number(place[0])))
+        for place in expected:
+            self._note(Finding("STORED", f"undo: {' '.join(place)}", "there", "missing", _number(place[0])))
+
+    def _old(self, text: str | None) -> object:
+        if text is None:
+            return None
+        if text.startswith("blob:"):
+            return text
+        try:
+            return json.loads(self._said(text))
+        except ValueError:
+            return self._said(text)
 
     def _state(self, name: str, table: Any) -> None:
         keys = stored_rows.keys_of(name)
@@ -199,6 +280,9 @@ class Stored:
         for column, text in expected.items():
             if found[column] != text:
                 right, wrong = self._said(text), self._said(found[column])
+                if right == wrong:
+                    # The value is right and its kind is not: a number or a text that lies there as bytes.
+                    right, wrong = str(text), str(found[column])
                 self._note(Finding("STORED", f"{name}: {column}", right, wrong, place[0], None, place[1]))
 
     def _said(self, text: str | None) -> str:

@@ -4,13 +4,14 @@ A reader that turned values into numbers would stumble over the very byte that t
 """
 
 from collections.abc import Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Protocol
 
 from sqlalchemy import (
     Boolean,
     ColumnElement,
     Connection,
+    Integer,
     LargeBinary,
     String,
     Table,
@@ -23,11 +24,12 @@ from sqlalchemy import (
 )
 
 from ledger.errors import LedgerError
+from ledger.store import accounts, chains, intents, relay, spending
 from ledger.store import tables as t
-from ledger.store.engine import Store, Word, mapped
+from ledger.store.engine import IN_MEMORY, Store, Word, mapped, open_store
 
 Texts = dict[str, str | None]
-"""A row: each column's value as `text_of` writes it."""
+"""A row: each column's value as `text_of` writes it; on SQLite its kind comes first, as any column may hold any."""
 
 
 class Readable(Protocol):
@@ -64,7 +66,9 @@ def snapshot(store: Store) -> Iterator[Snapshot]:
 
 
 STATES = {table.name: table for table in t.STATES}
-EVENTS, BLOCKS, HISTORY = t.EVENTS, t.BLOCKS, t.HISTORY
+EVENTS, BLOCKS, HISTORY, UNDO = t.EVENTS, t.BLOCKS, t.HISTORY, t.UNDO
+# Each brings tables of its own to those that a fresh database has.
+_MAKERS = (accounts, chains, intents, relay, spending)
 _AT_ONCE = 1_000
 
 
@@ -85,7 +89,8 @@ def stream(store: Readable, table: Table) -> Iterator[Texts]:
 
 def _as_text(store: Readable, column: Any) -> ColumnElement[Any]:
     if store.is_sqlite:
-        return case((column.is_(None), null()), else_=func.hex(column, type_=String))
+        kind, digits = func.typeof(column, type_=String), func.hex(column, type_=String)
+        return case((column.is_(None), null()), else_=kind + ":" + digits)
     return cast(column, String)
 
 
@@ -104,24 +109,49 @@ def _text(store: Readable, kind: Any, value: Any) -> str | None:
     elif not isinstance(kind, LargeBinary):
         value = str(value)
     if store.is_sqlite:
-        return (value if isinstance(value, bytes) else value.encode()).hex().upper()
+        stored = "blob" if isinstance(value, bytes) else "integer" if isinstance(kind, Boolean | Integer) else "text"
+        return f"{stored}:" + (value if isinstance(value, bytes) else value.encode()).hex().upper()
     return "\\x" + value.hex() if isinstance(value, bytes) else str(value)
 
 
 def shown(store: Readable, text_: str | None) -> str:
     """A value for people, from its text."""
     if text_ is not None and store.is_sqlite:
+        text_ = text_.partition(":")[2]
         with suppress(ValueError):
             return bytes.fromhex(text_).decode()
     return "nothing" if text_ is None else text_
 
 
-def block_of(store: Readable) -> int | None:
-    """How far the history goes; None for an empty one, or one whose head cannot be read."""
+def block_of(store: Readable, column: str = "block") -> int | None:
+    """How far the history goes, or (`finalized`) what of it is final; None for an empty one, or one whose head cannot
+    be read."""
     for row in stream(store, HISTORY):
         with suppress(ValueError):
-            return int(shown(store, row["block"]))
+            return int(shown(store, row[column]))
     return None
+
+
+def strange_parts(store: Readable) -> list[tuple[str, str, str]]:
+    """What SQLite's list of tables, indexes, views and triggers has beside what this program makes: each part's name,
+    what it should be and what it is. Nothing for PostgreSQL, where it is not looked at."""
+    if not store.is_sqlite:
+        return []
+    with closing(open_store(IN_MEMORY)) as fresh:
+        right, found = _parts(fresh), _parts(store)
+    names = sorted(right.keys() | found.keys())
+    return [
+        (name, right.get(name, "none"), found.get(name, "missing"))
+        for name in names
+        if right.get(name) != found.get(name)
+    ]
+
+
+def _parts(store: Readable) -> dict[str, str]:
+    # SQLite keeps notes of its own in tables that nobody else can name so.
+    wanted = text("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'")
+    with store.read() as connection:
+        return {f"{kind} {name}": sql or "there" for kind, name, sql in connection.execute(wanted)}
 
 
 def integrity(store: Readable) -> list[str]:

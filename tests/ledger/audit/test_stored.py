@@ -23,7 +23,8 @@ def kept(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A database with the day's history, closed."""
     path = tmp_path_factory.mktemp("stored") / "history.db"
     store = open_store(Secret(f"sqlite:///{path}"))
-    for _ in Index(tiny_day().market, store).advance():
+    # Most of it is final, and some can be replaced.
+    for _ in Index(tiny_day().market, store, window=20).advance():
         pass
     with store.write() as connection:
         connection.exec_driver_sql("SELECT 1")
@@ -56,6 +57,18 @@ def path_of(database: sqlite3.Connection) -> Path:
 
 def test_stored_is_equal_as_the_index_made_it(kept: Path) -> None:
     assert audited(kept) == []
+
+
+def test_stored_is_equal_however_it_was_read(tmp_path: Path) -> None:
+    """A few blocks at a time, so that each was one that could be replaced and became final later."""
+    path = tmp_path / "slow.db"
+    store = open_store(Secret(f"sqlite:///{path}"))
+    index = Index(tiny_day().market, store, window=20)
+    while index.head.lag or not index.head.events:
+        for _ in index.advance(7):
+            pass
+    store.close()
+    assert audited(path) == []
 
 
 TABLES = [table.name for table in (EVENTS, BLOCKS, *STATES.values())]
@@ -106,6 +119,49 @@ def test_stored_finds_a_row_that_is_gone_and_one_too_many(table: str, database: 
     (finding, *_) = [one for one in audited(path_of(database)) if one.rule == "STORED" and one.where.startswith(table)]
     assert (finding.expected, finding.actual) == ("there", "missing")
     assert finding.block
+
+
+ALTERED = {
+    "a text as bytes": ("UPDATE events SET name = CAST(name AS BLOB)", "events: name"),
+    "a number as bytes": ("UPDATE sites SET devices = CAST(CAST(devices AS TEXT) AS BLOB)", "sites: devices"),
+    "money as bytes": (
+        "UPDATE classes SET bond_price_micro = CAST(bond_price_micro AS BLOB)",
+        "classes: bond_price_micro",
+    ),
+    "the head's hash": ("UPDATE history SET hash = '0x' || hex(zeroblob(32))", "history: hash"),
+    "the head's time": ("UPDATE history SET time_s = time_s + 1", "history: time_s"),
+    "the head's chain": ("UPDATE history SET chain_id = chain_id + 1", "history: chain_id"),
+    "final beyond the head": ("UPDATE history SET finalized = block + 1", "history: finalized"),
+    "a node behind us": ("UPDATE history SET head = block - 1", "history: head"),
+    "a parent left out": ("UPDATE blocks SET parent = NULL", "blocks: parent"),
+    "blocks that are gone": ("DELETE FROM blocks WHERE block NOT IN (SELECT block FROM events)", "blocks: a row"),
+    "less that is final": ("UPDATE history SET finalized = 1", "blocks: a row"),
+    "more that is final": ("UPDATE history SET finalized = block", "undo: "),
+    "an old row planted": (
+        "INSERT INTO undo SELECT block, 'classes', '[1]', '{\"class_id\": 1, \"name\": \"evil\"}' FROM history",
+        "undo: ",
+    ),
+    "an old row of no table": ("INSERT INTO undo SELECT block, 'nothing', '[1]', NULL FROM history", "undo: "),
+    "an old row altered": ("UPDATE undo SET row = replace(row, ':', ': 1')", "undo: "),
+    "an old row as bytes": ("UPDATE undo SET row = CAST(row AS BLOB)", "undo: "),
+    "an old row gone": ("DELETE FROM undo", "undo: "),
+    "a trigger": (
+        "CREATE TRIGGER evil AFTER INSERT ON events BEGIN UPDATE cash SET free_micro = 0; END",
+        "the database's trigger evil",
+    ),
+    "a table": ("CREATE TABLE other (a)", "the database's table other"),
+    "an index that is gone": ("DROP INDEX fills_owner", "the database's index fills_owner"),
+}
+
+
+@pytest.mark.parametrize("what", ALTERED)
+def test_stored_finds_what_is_altered_beside_the_values(what: str, database: sqlite3.Connection) -> None:
+    """The kinds of values, the head, the blocks and old rows of what can be replaced, and parts that nobody made."""
+    statement, where = ALTERED[what]
+    if "undo" in statement:
+        assert database.execute("SELECT count(*) FROM undo WHERE row IS NOT NULL").fetchone() != (0,)
+    database.execute(statement)
+    assert any(one.where.startswith(where) for one in audited(path_of(database)))
 
 
 def test_stored_finds_text_that_is_none(database: sqlite3.Connection) -> None:

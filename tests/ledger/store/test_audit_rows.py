@@ -38,7 +38,7 @@ def test_stream_gives_bytes_that_are_no_text(store: Store) -> None:
         connection.execute(insert(BALANCES), ROW)
         connection.exec_driver_sql("UPDATE balances SET units = CAST(X'FF' AS TEXT)")
     (row,) = audit_rows.stream(store, BALANCES)
-    assert row["units"] == "FF"
+    assert row["units"] == "text:FF"
     assert audit_rows.shown(store, row["units"]) == "FF"
     assert audit_rows.shown(store, row["block"]) == "3"
 
