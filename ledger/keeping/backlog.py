@@ -8,7 +8,7 @@ from ledger.model import Kind
 from ledger.product import Product
 from ledger.store import queries
 from ledger.store.records import OrderRow, WaitingRound
-from ledger.store.relay import RelayQueue
+from ledger.store.relay import QueuedOrder, RelayQueue
 from ledger.units import SECONDS_PER_HOUR
 from ledger.view import View
 
@@ -18,6 +18,9 @@ _SETTLED_AT_ONCE = 150
 _OFFER_WEIGHT = 5
 _SETTLE_GAS = 60_000
 _SETTLE_GAS_BASE = 1_000_000
+
+# How many held orders one tick looks at again: they may wait for money that never comes.
+_HELD_AT_ONCE = 200
 
 
 class Backlog:
@@ -29,6 +32,7 @@ class Backlog:
         self._store = queue.store
         self._who = who
         self._halve: set[str] = set()
+        self._held_to = 0
 
     def tasks(self, now_s: int, most: int) -> Iterator[Task]:
         """The oldest work of each job that can be done at `now_s`, about `most` tasks a job; relays not among it."""
@@ -86,16 +90,25 @@ class Backlog:
     # ---- relay
 
     def relays(self, now_s: int, most: int) -> tuple[list[Task], dict[int, str]]:
-        """Batches of the first `most` queued orders of the current round; and those orders that the chain would pass
-        over, by number, with why."""
+        """Batches of the first `most` queued orders of the current round, and of some that were held; and those orders
+        that the chain would pass over, by number, with why. Those that it may yet take are held."""
         round_ = self._view.current_round(now_s)
-        queued = self._queue.waiting(round_, most)
+        queued = [*self._queue.waiting(round_, most), *self._held(round_)]
         if not queued:
             return [], {}
         why = refused(self._view, queued)
+        known = {one.number: one.reason for one in queued}
+        self._queue.hold({number: text for number, text in why.passing.items() if text != known[number]})
+        bad = why.final.keys() | why.passing.keys()
         used: dict[int, int] = {}
-        tasks = [self._relay(batch, round_, used) for batch in batches(one for one in queued if one.number not in why)]
-        return tasks, why
+        tasks = [self._relay(batch, round_, used) for batch in batches(one for one in queued if one.number not in bad)]
+        return tasks, why.final
+
+    def _held(self, round_: int) -> list[QueuedOrder]:
+        """The next held orders: all of them in turn, a bounded part at a time."""
+        found = self._queue.held(round_, self._held_to, _HELD_AT_ONCE)
+        self._held_to = found[-1].number if len(found) == _HELD_AT_ONCE else 0
+        return found
 
     def _relay(self, batch: Batch, round_: int, used: dict[int, int]) -> Task:
         orders = batch.orders

@@ -34,6 +34,24 @@ _STARVED_MAX = 5
 # Products with fewer orders than this share a transaction, and name no free slots: it costs more than slots save.
 _OWN_BATCH_MIN = 20
 
+# What no later block of the same round takes back (contracts/parts/Orders.sol). Everything else may change: money
+# comes, a pause ends, a node that lags catches up.
+_FINAL = frozenset(
+    {
+        "BadSignature",
+        "IndexOutOfRange",
+        "IndexUsed",
+        "MalformedProduct",
+        "TickFull",
+        "TickOutOfRange",
+        "TooFewUnits",
+        "TooManyUnits",
+        "TradingClosed",
+        "UnknownKind",
+        "WrongEpoch",
+    }
+)
+
 _APPEND = (2**32 - 1).to_bytes(32)
 _ERC1271_YES = bytes.fromhex("1626ba7e")
 _IS_VALID = Function(
@@ -48,6 +66,14 @@ class Batch:
     orders: tuple[QueuedOrder, ...]
     product: int | None
     gas: int
+
+
+@dataclass(frozen=True, slots=True)
+class Refusals:
+    """The orders that cannot be placed now, by number, and why: `final` ones never, `passing` ones perhaps later."""
+
+    final: dict[int, str]
+    passing: dict[int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,10 +181,10 @@ def _weight(queued: QueuedOrder) -> int:
     return min(usual << queued.attempts, _GAS_WHOLE) if queued.order.by_key else _GAS_WHOLE
 
 
-def refused(view: View, orders: Sequence[QueuedOrder]) -> dict[int, str]:
-    """The orders that the chain would pass over if it placed them in its latest block, each alone: why, by number.
+def refused(view: View, orders: Sequence[QueuedOrder]) -> Refusals:
+    """The orders that the chain would pass over if it placed them in its latest block, each alone.
 
-    Nothing is sent: a bad order costs more gas than a good one.
+    Nothing is sent: a bad order costs more gas than a good one. What the node says of itself is never an order's end.
     """
     exchange = view.address("Exchange")
     calls = [place_one(view, one) for one in orders]
@@ -167,7 +193,12 @@ def refused(view: View, orders: Sequence[QueuedOrder]) -> dict[int, str]:
     # Of the latest block: a node that makes the pending one anew for each question takes ten times as long.
     wanted = [("eth_call", (message_of(call, exchange) | given, "latest")) for call in calls]
     said = view.chain.outcomes(wanted)
-    return {one.number: str(why) for one, why in zip(orders, said, strict=True) if isinstance(why, LedgerError)}
+    found = Refusals({}, {})
+    for one, why in zip(orders, said, strict=True):
+        if isinstance(why, LedgerError):
+            kept = found.final if isinstance(why, Reverted) and why.name in _FINAL else found.passing
+            kept[one.number] = str(why)
+    return found
 
 
 def ends_of(view: View, orders: Sequence[QueuedOrder], receipt: Receipt) -> Ends:

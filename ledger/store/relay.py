@@ -2,7 +2,9 @@
 
     queued -> relayed -> placed | skipped
        |         └-----> queued          its transaction placed nothing: it failed, or it ran out of gas
-       └---------------> expired         its round is over
+       └---------------> expired         its round is over; `reason` says what it waited for, if it did
+
+A queued order with a reason is held: the chain would not place it now, but may before its round ends.
 
 An order is its digest: the same order given twice is one row. Who puts one here has checked its signature.
 """
@@ -73,7 +75,7 @@ class NewOrder:
 class QueuedOrder:
     """An order of the queue: `number` counts them in the order they were accepted, `accepted_ms` says when (since the
     epoch). `batch` and `intent` name the transaction that relays it, `slot` is its place in the book once it is placed,
-    `reason` says why it was skipped. `attempts` counts the transactions that placed nothing."""
+    `reason` says why it was skipped, or why it is or was held. `attempts` counts transactions that placed nothing."""
 
     number: int
     order: NewOrder
@@ -123,7 +125,7 @@ _orders = Table(
 _c = _orders.c
 _NEW = ("digest", "owner", "round", "index", "product", "kind", "what", "who", "signature", "by_key")
 _MINE = (_c.number == bindparam("of"), _c.stage == Stage.RELAYED)
-_PLACE = update(_orders).where(*_MINE).values(stage=Stage.PLACED, slot=bindparam("at"))
+_PLACE = update(_orders).where(*_MINE).values(stage=Stage.PLACED, slot=bindparam("at"), reason=None)
 _SKIP = update(_orders).where(*_MINE).values(stage=Stage.SKIPPED, reason=bindparam("why"))
 _BACK: dict[str, Any] = {"stage": Stage.QUEUED, "batch": None, "intent": None}
 _RETURN = update(_orders).where(*_MINE).values(_BACK | {"attempts": _c.attempts + 1})
@@ -167,8 +169,17 @@ class RelayQueue:
     # ---- what a keeper does
 
     def waiting(self, round_: int, limit: int) -> list[QueuedOrder]:
-        """Queued orders of a round, first come first."""
-        return self._many(_of(Stage.QUEUED).where(_c.round == round_).order_by(_c.number).limit(limit))
+        """Queued orders of a round that are not held: of every owner in turn the one that came first, so that none
+        keeps the others waiting."""
+        turn = func.row_number().over(partition_by=_c.owner, order_by=_c.number).label("turn")
+        fresh = (_c.stage == Stage.QUEUED, _c.round == round_, _c.reason.is_(None))
+        turns = select(_c.number.label("of"), turn).where(*fresh).order_by(turn, _c.number).limit(limit).subquery()
+        return self._many(select(_orders).join(turns, turns.c.of == _c.number).order_by(turns.c.turn, _c.number))
+
+    def held(self, round_: int, after: int, limit: int) -> list[QueuedOrder]:
+        """Held orders of a round with numbers above `after`, first come first."""
+        held = _of(Stage.QUEUED).where(_c.round == round_, _c.reason.is_not(None), _c.number > after)
+        return self._many(held.order_by(_c.number).limit(limit))
 
     def claim(self, batches: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
         """Marks queued orders, by number, as relayed by the batch of that name, before it is sent: so that no other
@@ -224,10 +235,19 @@ class RelayQueue:
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Skips queued orders that the chain would pass over, without a transaction; why, by number."""
-        skip = update(_orders).where(_c.number == bindparam("of"), _c.stage == Stage.QUEUED)
+        self._note_queued(reasons, {"stage": Stage.SKIPPED})
+
+    def hold(self, reasons: Mapping[int, str]) -> None:
+        """Keeps queued orders for later that cannot be placed now, but may be in their round; why, by number."""
+        self._note_queued(reasons, {})
+
+    def _note_queued(self, reasons: Mapping[int, str], values: Mapping[str, Any]) -> None:
+        if not reasons:
+            return
+        change = update(_orders).where(_c.number == bindparam("of"), _c.stage == Stage.QUEUED)
+        rows = [{"of": number, "why": why[:REASON_LENGTH_MAX]} for number, why in reasons.items()]
         with self.store.write() as connection:
-            for number, why in reasons.items():
-                connection.execute(skip.values(stage=Stage.SKIPPED, reason=why[:REASON_LENGTH_MAX]), {"of": number})
+            connection.execute(change.values(reason=bindparam("why"), **values), rows)
 
     def expire(self, round_: int) -> int:
         """Ends the queued orders of rounds before `round_`; gives how many."""

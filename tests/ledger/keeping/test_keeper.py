@@ -1,13 +1,15 @@
 """The keeper does what is due, once, in bounded parts; what fails waits aside, and what was missed is caught up."""
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
 
+from ledger.chain import Chain
 from ledger.delivery import Delivery
+from ledger.errors import NodeRefused
 from ledger.history.index import Index
 from ledger.keeping.backlog import Backlog
 from ledger.keeping.keeper import Keeper, KeeperLimits, KeeperWork
@@ -127,14 +129,61 @@ def test_keeper_ends_leases_and_frees_bonds_when_their_time_has_come(kept: Kept)
 def test_keeper_skips_what_the_chain_would_pass_over_without_paying_for_it(kept: Kept) -> None:
     world, product = kept.world, kept.world.product()
     world.new_round()
-    kept.queue(kept.bid(product, 0, world.stranger), kept.bid(product, 1), kept.bid(product, 2, epoch=9))
+    kept.queue(kept.bid(product, 1), kept.bid(product, 2, epoch=9))
     [work, _] = kept.work()
-    assert (work.done, work.skipped, work.sent) == ({Job.RELAY: 1}, 2, 1)
-    poor, good, revoked = sorted(kept.keeper.queue.latest(), key=lambda one: one.number)
-    assert (poor.stage, good.stage, revoked.stage) == (Stage.SKIPPED, Stage.PLACED, Stage.SKIPPED)
-    assert "InsufficientCash" in str(poor.reason)
+    assert (work.done, work.skipped, work.sent) == ({Job.RELAY: 1}, 1, 1)
+    good, revoked = sorted(kept.keeper.queue.latest(), key=lambda one: one.number)
+    assert (good.stage, revoked.stage) == (Stage.PLACED, Stage.SKIPPED)
     assert "WrongEpoch" in str(revoked.reason)
     assert good.intent is not None
+
+
+def test_order_whose_money_comes_late_is_placed_all_the_same(kept: Kept) -> None:
+    world, market, product = kept.world, kept.world.market, kept.world.product()
+    world.new_round()
+    kept.queue(kept.bid(product, 0, world.stranger))
+    [work] = kept.work()
+    assert (work.sent, work.skipped) == (0, 0)
+    [poor] = kept.keeper.queue.latest()
+    assert poor.stage is Stage.QUEUED
+    assert "InsufficientCash" in str(poor.reason)
+    market.mint_test_dollars(world.stranger.address, 10**12).send(world.stranger)
+    market.fund(10**12, world.stranger)
+    assert total(kept.work()) == {Job.RELAY: 1}
+    [placed] = kept.keeper.queue.latest()
+    assert (placed.stage, placed.reason) == (Stage.PLACED, None)
+
+
+def test_node_that_fails_for_a_while_ends_no_order(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, chain, product = kept.world, kept.world.chain, kept.world.product()
+    world.new_round()
+    kept.queue(*(kept.bid(product, index) for index in range(3)))
+    outcomes = type(chain).outcomes
+
+    def busy(self: Chain, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        said = outcomes(self, wanted)
+        return [
+            NodeRefused("429 too many requests") if method == "eth_call" else one
+            for (method, _), one in zip(wanted, said, strict=True)
+        ]
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(chain), "outcomes", busy)
+        assert (kept.keeper.tick().sent, kept.stages()) == (0, [Stage.QUEUED] * 3)
+    assert total(kept.work()) == {Job.RELAY: 3}
+
+
+def test_order_that_nothing_helped_expires_with_what_it_waited_for(kept: Kept) -> None:
+    world, product = kept.world, kept.world.product()
+    world.new_round()
+    kept.queue(kept.bid(product, 0, world.stranger))
+    kept.work()
+    world.new_round()
+    [work] = kept.work()
+    assert (work.expired, work.sent) == (1, 0)
+    [late] = kept.keeper.queue.latest()
+    assert late.stage is Stage.EXPIRED
+    assert "InsufficientCash" in str(late.reason)
 
 
 def test_keeper_lets_orders_of_a_round_that_is_over_expire(kept: Kept) -> None:

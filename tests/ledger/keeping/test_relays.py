@@ -9,10 +9,11 @@ from hypothesis import strategies as st
 
 from ledger import errors
 from ledger.chain import TRANSACTION_GAS_MAX
-from ledger.errors import OrderNumberTaken, OutOfRange
+from ledger.errors import NodeRefused, OrderNumberTaken, OutOfRange
 from ledger.keeping.relays import (
     BATCH_MAX,
     ROUNDS_AHEAD_MAX,
+    Refusals,
     RelayDesk,
     batches,
     ends_of,
@@ -120,11 +121,32 @@ def test_refused_names_the_orders_that_would_be_passed_over(anvil_world: World, 
     good, poor = bid(world, product), bid(world, product, owner=world.stranger)
     queued = desk.accept([good, poor, contract_bid(world, product, YES_MAN)], 5)
     why = refused(world.market, queued)
-    assert set(why) == {queued[1].number, queued[2].number}
-    assert "InsufficientCash" in why[queued[1].number]
-    assert refused(world.market, queued[:1]) == {}
+    assert set(why.passing) == {queued[1].number, queued[2].number}
+    assert "InsufficientCash" in why.passing[queued[1].number]
+    assert refused(world.market, queued[:1]) == Refusals({}, {})
     world.chain.request("anvil_setCode", CONTRACT, BURNER)
-    assert set(refused(world.market, queued[2:])) == {queued[2].number}, "it burns all that an order is given"
+    assert set(refused(world.market, queued[2:]).final) == {queued[2].number}, "it burns all that an order is given"
+
+
+def test_only_what_cannot_change_in_its_round_ends_an_order(
+    anvil_world: World, desk: RelayDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    world, market, product = anvil_world, anvil_world.market, anvil_world.product()
+    world.new_round()
+    [early, revoked] = desk.accept(
+        [
+            bid(world, product, ahead=1),
+            market.signed(replace(bid(world, product).terms, index=1, epoch=9), world.buyer),
+        ],
+        5,
+    )
+    why = refused(market, [early, revoked])
+    assert (set(why.passing), set(why.final)) == ({early.number}, {revoked.number}), (
+        "a node that lags is a round behind"
+    )
+    busy = NodeRefused("429 too many requests")
+    monkeypatch.setattr(type(world.chain), "outcomes", lambda _, wanted: [busy for _ in wanted])
+    assert refused(market, [revoked]) == Refusals({}, {revoked.number: str(busy)})
 
 
 def test_ends_are_told_order_by_order(anvil_world: World, desk: RelayDesk) -> None:

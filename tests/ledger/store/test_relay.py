@@ -128,6 +128,28 @@ def test_reject_skips_what_is_queued_and_nothing_else(queue: RelayQueue) -> None
     assert stages(queue) == {1: Stage.RELAYED, 2: Stage.SKIPPED}
 
 
+def test_held_orders_stand_aside_with_their_reason_until_they_are_placed(queue: RelayQueue) -> None:
+    a, b, c = (one.number for one in queue.accept([new_order(seed) for seed in range(3)], 1_000))
+    queue.claim({"batch": [c]})
+    queue.hold({a: "poor", b: "poor" * 200, c: "poor"})
+    assert queue.waiting(7, 10) == []
+    assert [(one.number, one.reason) for one in queue.held(7, 0, 1)] == [(a, "poor")]
+    assert [one.number for one in queue.held(7, a, 10)] == [b], "what is relayed is not held"
+    queue.claim({"late": [a]})
+    queue.note(placed={a: 1})
+    assert queue.expire(8) == 1
+    placed, expired, _ = sorted(queue.latest(), key=lambda one: one.number)
+    assert (placed.stage, placed.reason) == (Stage.PLACED, None)
+    assert (expired.stage, expired.reason) == (Stage.EXPIRED, ("poor" * 200)[:400])
+
+
+def test_waiting_gives_every_owner_its_turn(queue: RelayQueue) -> None:
+    flood = queue.accept([new_order(seed) for seed in range(70)], 1_000)
+    [other] = queue.accept([new_order(71, owner="0x" + "b" * 40)], 1_001)
+    assert queue.waiting(7, 2) == [flood[0], other]
+    assert queue.waiting(7, 100) == [flood[0], other, *flood[1:]]
+
+
 def test_expire_ends_what_is_queued_for_rounds_that_are_over(queue: RelayQueue) -> None:
     rounds = {1: 6, 2: 7, 3: 5, 4: 8}
     queued = queue.accept([new_order(seed, round_) for seed, round_ in rounds.items()], 1_000)
