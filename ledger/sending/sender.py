@@ -386,7 +386,8 @@ class Sender:
         return self._tracker.advance(orphans=orphans)
 
     def run(self, stop: Event) -> None:
-        """Advances once a second until `stop` is set."""
+        """Advances once a second until `stop` is set, also what others signed, whichever process was handed it."""
+        self._tracker.carry()
         while not stop.is_set():
             # Where one fails, the next pass finds the same work.
             with suppress(Unavailable):

@@ -1,8 +1,12 @@
 """What others signed: bytes that anybody may bring cost little, hold nobody up, and happen while their signer means
 them to."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
+from random import Random
+from threading import Event, Thread
 
 import pytest
 from eth_account import Account as Wallet
@@ -10,15 +14,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger import NodeRefused, Secret, Sender
+from ledger.errors import LedgerError
 from ledger.keys import SignedTransaction
 from ledger.sending.fees import Fees
 from ledger.sending.relayed import AHEAD_MOST, GIVEN_UP_AFTER_S, PAUSE_S_MAX, Pauses, require_carriable
 from ledger.sending.tracker import Tracker
 from ledger.sending.wire import Account
 from ledger.store import outbox
-from ledger.store.engine import Store, open_store
+from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.intents import Draft, State
 from ledger.store.outbox import RELAYED_MOST_OF_ONE, Outbox
+from tests.ledger.simulation.runner import CHAIN_ID, Gates, Run
 from tests.world import World
 
 TO = "0x000000000000000000000000000000000000dEaD"
@@ -117,6 +123,43 @@ def test_one_process_carries_and_others_leave_it_alone(
     api.close()
     assert keeper.advance(orphans=True) == 1
     assert len(offered) == 2
+
+
+def test_who_runs_carries_what_another_process_was_handed(anvil_world: World, store: Store) -> None:
+    """An API that only answers, and a service that sends, on one database; or one that was begun anew."""
+    wallet = Wallet.create()
+    anvil_world.chain.request("anvil_setBalance", wallet.address, hex(10**18))
+    api, service, stop = Sender(anvil_world.chain, store), Sender(anvil_world.chain, store), Event()
+    sent = api.relay(signed_by(wallet, anvil_world))
+    runs = Thread(target=service.run, args=(stop,))
+    runs.start()
+    try:
+        due_s = time.monotonic() + 10
+        while api.status(sent.number).block is None and time.monotonic() < due_s:
+            time.sleep(0.02)
+    finally:
+        stop.set()
+        runs.join()
+    assert api.status(sent.number).block is not None
+
+
+def test_refused_is_offered_less_and_less_often() -> None:
+    """A node that says no, though not for good, is not asked at every pass."""
+    run = Run(0, open_store(IN_MEMORY), Gates(Random(1)), 0)
+    kept = Outbox(run.store, CHAIN_ID, lambda: run.now_s)
+    kept.keep([draft(0, sender=run.signers[0].address, deadline_s=run.wire.time_s + 10**6)])
+    offered: list[float] = []
+
+    def refuse(raws: Sequence[bytes]) -> list[LedgerError | None]:
+        offered.append(run.now_s)
+        return [NodeRefused("the pool is full")] * len(raws)
+
+    run.wire.send = refuse  # type: ignore[method-assign]
+    for _ in range(60):
+        run.sender.advance(orphans=True)
+        run.now_s += 1
+    gaps = [later - earlier for earlier, later in pairwise(offered)]
+    assert gaps == [1, 2, 4, 8, 16]
 
 
 def test_what_no_node_takes_is_given_up(anvil_world: World, store: Store) -> None:
