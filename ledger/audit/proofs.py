@@ -11,7 +11,7 @@ from typing import Any
 from ledger.artifacts import Artifact, Deployment
 from ledger.audit.books import Finding
 from ledger.audit.receipts import Node, Nonsense
-from ledger.audit.tries import BadProof, keccak, proven, rlp_read
+from ledger.audit.tries import BadProof, keccak, proven, quantity, rlp_read
 
 _SLOTS_AT_ONCE = 256
 
@@ -227,15 +227,15 @@ def _words(
     done = 0
     for one, answer in zip(pile, found, strict=True):
         try:
-            word = _word(roots[contract], one.key, answer["proof"])
+            word, said = _word(roots[contract], one.key, answer["proof"]), quantity(answer["value"])
         except (BadProof, *Nonsense) as error:
             note(Finding("PROOF", f"{contract}: {one.where}", "a proof under its storage root", str(error), block))
             continue
         done += 1
         if word & one.mask != one.word:
             note(Finding(one.rule, f"storage of {contract}: {one.where}", hex(one.word), hex(word & one.mask), block))
-        elif int(answer["value"], 16) != word:
-            note(Finding("PROOF", f"{contract}: {one.where}, value said", hex(word), answer["value"], block))
+        elif said != word:
+            note(Finding("PROOF", f"{contract}: {one.where}, value said", hex(word), hex(said), block))
     return done
 
 

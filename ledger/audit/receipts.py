@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
 
-from ledger.audit.tries import bloom_of, keccak, ordered_root, receipt_bytes, rlp_bytes, rlp_int, rlp_list
+from ledger.audit.tries import bloom_of, keccak, ordered_root, quantity, receipt_bytes, rlp_bytes, rlp_int, rlp_list
 from ledger.errors import LedgerError
 
-Nonsense = (KeyError, ValueError, TypeError, AttributeError, LedgerError)
+Nonsense = (LookupError, ValueError, TypeError, AttributeError, ArithmeticError, LedgerError)
 """What reading an answer that is none raises."""
 
 
@@ -40,11 +40,11 @@ HEADER_FIELDS = (*_HASHED, *_NUMBERS, *_REST, *(name for name, _ in _LATER))
 def header_hash(header: Mapping[str, Any]) -> bytes:
     """The hash of a header from its fields. Raises KeyError, ValueError or TypeError for what is no header."""
     fields = [rlp_bytes(_data(header[name])) for name in _HASHED]
-    fields += [rlp_int(int(header[name], 16)) for name in _NUMBERS]
+    fields += [rlp_int(quantity(header[name])) for name in _NUMBERS]
     fields += [rlp_bytes(_data(header[name])) for name in _REST]
     for name, numeric in _LATER:
         if header.get(name) is not None:
-            fields.append(rlp_int(int(header[name], 16)) if numeric else rlp_bytes(_data(header[name])))
+            fields.append(rlp_int(quantity(header[name])) if numeric else rlp_bytes(_data(header[name])))
     return keccak(rlp_list(fields))
 
 
@@ -104,7 +104,10 @@ class Receipt(NamedTuple):
 def read_receipt(found: Mapping[str, Any], first_log: int) -> Receipt:
     """A receipt from a node's JSON. Raises KeyError, ValueError, TypeError or AttributeError for what is none."""
     logs = tuple((_data(log["address"]), tuple(map(_data, log["topics"])), _data(log["data"])) for log in found["logs"])
-    kind, status, gas = int(found.get("type", "0x0"), 16), int(found["status"], 16), int(found["cumulativeGasUsed"], 16)
+    kind, status, gas = (quantity(found.get(name, "0x0")) for name in ("type", "status", "cumulativeGasUsed"))
+    # EIP-2718: beyond it a first byte is a list's.
+    if kind > 0x7F:
+        raise ValueError(f"type {kind:#x} is none")
     return Receipt(str(found["transactionHash"]), kind, status, gas, bloom_of(logs), logs, first_log, found)
 
 

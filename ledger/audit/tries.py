@@ -2,6 +2,7 @@
 ordered tries, and Merkle proofs. Pure; written from the yellow paper and the EIPs, and tested against eth libraries.
 """
 
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
@@ -19,6 +20,7 @@ with suppress(ImportError):
 
 EMPTY_ROOT = bytes.fromhex("56e81f171bcc55a6ff8345e692c0f86e5b48e01b996cadc001622fb5e363b421")
 BLOOM_BYTES = 256
+_QUANTITY = re.compile("0x[0-9a-f]+")
 
 
 class BadProof(Exception):
@@ -137,7 +139,7 @@ _FEES |= {3: _FEES[2], 4: _FEES[2]}
 def transaction_bytes(found: Mapping[str, Any]) -> tuple[bytes, bytes, int]:
     """A transaction from a node's JSON: as its trie holds it, the digest its sender signed, and the parity of the
     signature's v. Raises KeyError, ValueError or InputError for what is none."""
-    kind = _int(found["type"])
+    kind = quantity(found["type"])
     if kind not in _FEES:
         raise InputError(f"A transaction of type {kind} is unknown here.", "Update this program.")
     middle = [_number(found["nonce"]), *(_number(found[name]) for name in _FEES[kind]), _number(found["gas"])]
@@ -145,7 +147,7 @@ def transaction_bytes(found: Mapping[str, Any]) -> tuple[bytes, bytes, int]:
     middle.append(rlp_bytes(_hex(found["input"])))
     signed = [_number(found["r"]), _number(found["s"])]
     if kind == 0:
-        v = _int(found["v"])
+        v = quantity(found["v"])
         chain = () if v < 35 else (rlp_int((v - 35) // 2), b"\x80", b"\x80")
         return rlp_list((*middle, rlp_int(v), *signed)), keccak(rlp_list((*middle, *chain))), (v - 27) % 8 & 1
     fields = [_number(found["chainId"]), *middle, _accesses(found.get("accessList") or ())]
@@ -156,7 +158,7 @@ def transaction_bytes(found: Mapping[str, Any]) -> tuple[bytes, bytes, int]:
         ]
     if kind == 4:
         fields.append(rlp_list(map(_authorization, found["authorizationList"])))
-    parity = _int(found["yParity"] if "yParity" in found else found["v"])
+    parity = quantity(found["yParity"] if "yParity" in found else found["v"])
     prefix = bytes((kind,))
     whole = prefix + rlp_list((*fields, rlp_int(parity), *signed))
     return whole, keccak(prefix + rlp_list(fields)), parity
@@ -181,12 +183,18 @@ def _hex(text: str) -> bytes:
     return bytes.fromhex(text[2:])
 
 
-def _int(value: Any) -> int:
-    return value if isinstance(value, int) else int(value, 16)
+def quantity(value: Any) -> int:
+    """A number as nodes write it, never negative. Raises ValueError or TypeError for what is none: `int` alone would
+    take signs, spaces and underlines."""
+    if isinstance(value, int) and value >= 0:
+        return value
+    if _QUANTITY.fullmatch(value) is None:
+        raise ValueError(f"{value[:80]!r} is no quantity")
+    return int(value, 16)
 
 
 def _number(value: Any) -> bytes:
-    return rlp_int(_int(value))
+    return rlp_int(quantity(value))
 
 
 # ---- tries
