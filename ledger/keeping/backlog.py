@@ -1,11 +1,12 @@
 """What there is to do in a market, as tasks: read from the index's tables and the queue of signed orders."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from ledger.keeping.relays import Batch, batches, place_signed, refused
-from ledger.keeping.tasks import Job, Task, fingerprint, halved, key_of, packed
+from ledger.keeping.tasks import Burners, Job, Task, fingerprint, halved, key_of, packed
 from ledger.model import Kind
 from ledger.product import Product
+from ledger.rpc import bytes_of
 from ledger.store import queries
 from ledger.store.records import OrderRow, WaitingRound
 from ledger.store.relay import QueuedOrder, RelayQueue
@@ -22,6 +23,11 @@ _SETTLE_GAS_BASE = 1_000_000
 # How many held orders one tick looks at again: they may wait for money that never comes.
 _HELD_AT_ONCE = 200
 
+# Each order that a contract signed may burn 1,200,000 gas for nothing: a tick sends one transaction of them.
+_BY_CONTRACT_AT_ONCE = 12
+_BY_CONTRACT_LOOKED_AT = 200
+_AFTER_OTHERS = "Orders that contracts sign are placed a few at a time. Wait, or sign it with a key."
+
 
 class Backlog:
     """What can be done in one market. `who` names the keeper in the names of its batches of orders."""
@@ -32,6 +38,7 @@ class Backlog:
         self._store = queue.store
         self._who = who
         self._halve: set[str] = set()
+        self._burners = Burners()
         self._held_to = 0
 
     def tasks(self, now_s: int, most: int) -> Iterator[Task]:
@@ -93,16 +100,33 @@ class Backlog:
         """Batches of the first `most` queued orders of the current round, and of some that were held; and those orders
         that the chain would pass over, by number, with why. Those that it may yet take are held."""
         round_ = self._view.current_round(now_s)
-        queued = [*self._queue.waiting(round_, most), *self._held(round_)]
+        queued = self._bounded([*self._queue.waiting(round_, most), *self._held(round_)], now_s)
         if not queued:
             return [], {}
-        why = refused(self._view, queued)
+        why = refused(self._view, queued, self._who)
         known = {one.number: one.reason for one in queued}
         self._queue.hold({number: text for number, text in why.passing.items() if text != known[number]})
         bad = why.final.keys() | why.passing.keys()
         used: dict[int, int] = {}
         tasks = [self._relay(batch, round_, used) for batch in batches(one for one in queued if one.number not in bad)]
         return tasks, why.final
+
+    def burnt(self, orders: Iterable[QueuedOrder], now_s: int) -> None:
+        """Notes orders that were relayed and did not stand: a contract's next ones wait."""
+        for owner in {one.order.owner for one in orders if not one.order.by_key}:
+            self._burners.add(owner, self._view.chain.code(owner), now_s)
+
+    def _bounded(self, queued: Sequence[QueuedOrder], now_s: int) -> list[QueuedOrder]:
+        """Without those that contracts signed beyond a tick's bound, or whose contracts burnt gas: they are held."""
+        signed = [one for one in queued if not one.order.by_key]
+        first = signed[:_BY_CONTRACT_LOOKED_AT]
+        codes = self._view.chain.batch([("eth_getCode", (one.order.owner, "latest")) for one in first])
+        wanted = [(one.order.owner, bytes_of(code)) for one, code in zip(first, codes, strict=True)]
+        may = self._burners.chosen(wanted, now_s)
+        chosen = {one.number for one, yes in zip(first, may, strict=True) if yes}
+        kept = set(sorted(chosen)[:_BY_CONTRACT_AT_ONCE])
+        self._queue.hold({one.number: _AFTER_OTHERS for one in signed if one.number not in kept and not one.reason})
+        return [one for one in queued if one.order.by_key or one.number in kept]
 
     def _held(self, round_: int) -> list[QueuedOrder]:
         """The next held orders: all of them in turn, a bounded part at a time."""

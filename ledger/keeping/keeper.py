@@ -289,6 +289,8 @@ class Keeper:
         self.queue.note(ends.placed, ends.skipped, ends.returned)
         self._done[Job.RELAY] += len(ends.placed)
         self._counts["skipped"] += len(ends.skipped)
+        if ends.skipped:
+            self._backlog.burnt((one for one in orders if one.number in ends.skipped), self._market.chain.time_s())
 
     def _take_up(self, now_s: int) -> None:
         """Looks for the ends of batches that a keeper left behind: this one before it died, or any other once their

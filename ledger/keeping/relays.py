@@ -10,7 +10,7 @@ from ledger.keeping.tasks import grouped, packed
 from ledger.model import Kind
 from ledger.orders import SignedOrder, digest_of, is_signed, order_domain
 from ledger.product import Product
-from ledger.rpc import Receipt, bytes_of, message_of
+from ledger.rpc import Receipt, bytes_of, message_of, number_of
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue
 from ledger.view import View
 
@@ -28,6 +28,8 @@ _GAS = {Kind.BID: 65_000, Kind.ASK: 80_000, Kind.OFFER: 310_000}
 _GAS_PER_HOUR = {Kind.BID: 0, Kind.ASK: 0, Kind.OFFER: 3_000}
 _GAS_GIVEN = 1_200_000
 _GAS_WHOLE = _GAS_GIVEN * 64 // 63 + 50_000
+# What no order takes that stands.
+_BURNT_GAS = 1_100_000
 _GAS_BASE = 500_000
 # An order that runs out of gas so often burns more than it may.
 _STARVED_MAX = 5
@@ -151,8 +153,10 @@ class RelayDesk:
 
     def _signed_by_contract(self, owner: str, digest: bytes, signature: bytes) -> bool:
         call = Call("", owner, _IS_VALID.encode((digest, signature)))
+        # No more gas than a keeper gives it: nodes let a question burn far more.
+        asked = message_of(call, None) | {"gas": hex(_GAS_GIVEN)}
         try:
-            said = bytes_of(self._view.chain.request("eth_call", message_of(call, None), "latest"))
+            said = bytes_of(self._view.chain.request("eth_call", asked, "latest"))
         except (Reverted, NodeRefused):
             return False
         return said[:4] == _ERC1271_YES and len(said) >= 32
@@ -181,8 +185,8 @@ def _weight(queued: QueuedOrder) -> int:
     return min(usual << queued.attempts, _GAS_WHOLE) if queued.order.by_key else _GAS_WHOLE
 
 
-def refused(view: View, orders: Sequence[QueuedOrder]) -> Refusals:
-    """The orders that the chain would pass over if it placed them in its latest block, each alone.
+def refused(view: View, orders: Sequence[QueuedOrder], keeper: str) -> Refusals:
+    """The orders that the chain would pass over if `keeper` placed them in its latest block, each alone.
 
     Nothing is sent: a bad order costs more gas than a good one. What the node says of itself is never an order's end.
     """
@@ -198,7 +202,36 @@ def refused(view: View, orders: Sequence[QueuedOrder]) -> Refusals:
         if isinstance(why, LedgerError):
             kept = found.final if isinstance(why, Reverted) and why.name in _FINAL else found.passing
             kept[one.number] = str(why)
+    standing = [one for one in orders if not one.order.by_key and one.number not in found.final | found.passing]
+    found.passing.update(_burning(view, standing, keeper))
     return found
+
+
+def _burning(view: View, orders: Sequence[QueuedOrder], keeper: str) -> dict[int, str]:
+    """Those whose contract says yes to a question and burns gas in a transaction: asked as the keeper would send it,
+    with a price of gas and the keeper as its origin. Nothing says so for certain: the contract may change its mind."""
+    if not orders:
+        return {}
+    price = hex(view.chain.block().base_fee_wei)
+    asked = {"from": keeper, "gas": hex(2 * _GAS_WHOLE), "gasPrice": price}
+    wanted = [("eth_call", (asked | {"data": "0x" + _metered(view, one).hex()}, "latest")) for one in orders]
+    found = {}
+    for one, said in zip(orders, view.chain.outcomes(wanted), strict=True):
+        if isinstance(said, LedgerError):
+            found[one.number] = str(said)
+        elif number_of(said if len(said) > 2 else "0x0") > _BURNT_GAS:
+            found[one.number] = f"The contract of {one.order.owner} burns the gas of its order. Let it burn less."
+    return found
+
+
+def _metered(view: View, order: QueuedOrder) -> bytes:
+    """Code that is called without being deployed: it places the order and returns the gas that this took."""
+    data = place_signed(view, [order], []).data
+    size, exchange = len(data).to_bytes(3), bytes.fromhex(view.address("Exchange")[2:])
+    # codecopy(0, 50, size); gas; call(gas, exchange, 0, 0, size, 0, 0); pop; gas; swap, sub; return(the difference).
+    head = b"\x62" + size + b"\x60\x32\x5f\x39\x5a\x5f\x5f\x62" + size + b"\x5f\x5f\x73" + exchange
+    head += bytes.fromhex("5af1505a90035f5260205ff3")
+    return head + data
 
 
 def ends_of(view: View, orders: Sequence[QueuedOrder], receipt: Receipt) -> Ends:
@@ -215,7 +248,8 @@ def ends_of(view: View, orders: Sequence[QueuedOrder], receipt: Receipt) -> Ends
             placed[one.number] = next(slots)
             continue
         why = view.chain.reverts.decode(passed[position])
-        starved = not passed[position] and one.attempts < _STARVED_MAX
+        # A contract's order had all that it may have already.
+        starved = not passed[position] and one.order.by_key and one.attempts < _STARVED_MAX
         if starved or why.name == "WrongRound":
             returned.append(one.number)
         else:

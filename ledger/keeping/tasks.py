@@ -16,6 +16,7 @@ Item = TypeVar("Item")
 _PAUSE_S_MIN = 5
 _PAUSE_S_MAX = 600
 _DOUBLINGS_MAX = 10
+_BURNT_S = 3_600
 
 
 class Job(StrEnum):
@@ -87,6 +88,33 @@ class Troubles:
 
     def __len__(self) -> int:
         return len(self._found)
+
+
+@dataclass
+class Burners:
+    """Contracts whose orders cost gas and did not stand, by address: their orders wait for an hour; and those with the
+    same code, which cost their maker little, have one order a tick together."""
+
+    _owners: dict[str, int] = field(default_factory=dict)
+    _codes: dict[bytes, int] = field(default_factory=dict)
+
+    def add(self, owner: str, code: bytes, now_s: int) -> None:
+        """Notes an order of `owner` that burnt its gas; `code` is the owner's own."""
+        self._owners = {key: until for key, until in self._owners.items() if until > now_s}
+        self._codes = {key: until for key, until in self._codes.items() if until > now_s}
+        self._owners[owner] = self._codes[sha256(code).digest()] = now_s + _BURNT_S
+
+    def chosen(self, wanted: Iterable[tuple[str, bytes]], now_s: int) -> list[bool]:
+        """Which of these orders, each by its owner and the owner's code, may be relayed in this tick."""
+        suspects: set[bytes] = set()
+        found = []
+        for owner, code in wanted:
+            name = sha256(code).digest()
+            suspect = self._codes.get(name, 0) > now_s
+            found.append(self._owners.get(owner, 0) <= now_s and name not in suspects)
+            if suspect and found[-1]:
+                suspects.add(name)
+        return found
 
 
 def plan(candidates: Iterable[Task], limit: int, ready: Callable[[Task], bool] = lambda _: True) -> list[Task]:

@@ -1,14 +1,19 @@
 """What there is to do is what the chain would let anyone do, no more and no less."""
 
 from collections.abc import Iterator
+from contextlib import closing
 
 import pytest
 
 from ledger.history.index import Index
 from ledger.keeping.backlog import Backlog
+from ledger.keeping.relays import RelayDesk
 from ledger.keeping.tasks import Job, Task
+from ledger.model import Kind
+from ledger.orders import OrderTerms, SignedOrder
+from ledger.rpc import message_of
 from ledger.store.engine import IN_MEMORY, Store, open_store
-from ledger.store.relay import RelayQueue
+from ledger.store.relay import RelayQueue, Stage
 from tests.world import World, world_on
 
 
@@ -74,3 +79,33 @@ def test_settlements_of_offers_are_smaller(world: World, store: Store) -> None:
     for one in found:
         market.sender.send(one.call, world.stranger)
     assert market.orders(product, waiting=True) == []
+
+
+def test_few_of_the_orders_that_contracts_sign_leave_at_once_and_burners_wait(world: World) -> None:
+    with closing(open_store(IN_MEMORY)) as store:
+        market, queue, product = world.market, RelayQueue(store), world.product()
+        round_ = world.new_round()
+        owner = "0x00000000000000000000000000000000000C0De2"
+        # Says yes to whatever it is asked.
+        world.chain.request("anvil_setCode", owner, "0x631626ba7e60e01b60005260206000f3")
+        market.mint_test_dollars(owner, 10**12).send(world.stranger)
+        world.chain.request("anvil_impersonateAccount", owner)
+        world.chain.request("anvil_setBalance", owner, hex(10**18))
+        for call in (
+            market.call("Token", "approve", market.address("Treasury"), 10**12),
+            market.call("Treasury", "deposit", 10**12),
+        ):
+            world.chain.request("eth_sendTransaction", message_of(call, owner) | {"gas": hex(500_000)})
+        orders = [
+            SignedOrder(OrderTerms(owner, Kind.BID, product, 400, 10, round_, index), b"yes") for index in range(20)
+        ]
+        queued = RelayDesk(market, queue).accept(orders, 1)
+        backlog, now_s = Backlog(market, queue, world.stranger.address), world.chain.time_s()
+        [first], refused = backlog.relays(now_s, 100)
+        assert (first.numbers, refused) == (tuple(one.number for one in queued[:12]), {})
+        queue.claim({first.key: first.numbers})
+        [second], _ = backlog.relays(now_s, 100)
+        assert second.numbers == tuple(one.number for one in queued[12:]), "the rest is held, and has its turn"
+        backlog.burnt(queued[:1], now_s)
+        assert backlog.relays(now_s, 100) == ([], {})
+        assert queue.counts()[Stage.QUEUED] == 8, "they wait"

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
+from eth_utils.address import to_checksum_address
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -25,6 +26,7 @@ from ledger.keys import Signer
 from ledger.model import Kind
 from ledger.orders import OrderTerms, SignedOrder, digest_of
 from ledger.product import Grade, Product, Tier
+from ledger.rpc import message_of
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
 from tests.world import PROVIDER, World
@@ -33,7 +35,10 @@ from tests.world import PROVIDER, World
 YES_MAN = "0x631626ba7e60e01b60005260206000f3"
 # Says nothing, and burns all gas that it is given.
 BURNER = "0x5b600056"
+# Says yes where gas costs nothing, and burns all of it elsewhere.
+TWO_FACED = "0x3a601257631626ba7e60e01b5f5260205ff35b601256"
 CONTRACT = "0x00000000000000000000000000000000000c0de1"
+CHECKSUMMED = to_checksum_address(CONTRACT)
 
 
 @pytest.fixture
@@ -120,12 +125,34 @@ def test_refused_names_the_orders_that_would_be_passed_over(anvil_world: World, 
     world.new_round()
     good, poor = bid(world, product), bid(world, product, owner=world.stranger)
     queued = desk.accept([good, poor, contract_bid(world, product, YES_MAN)], 5)
-    why = refused(world.market, queued)
+    why = refused(world.market, queued, world.stranger.address)
     assert set(why.passing) == {queued[1].number, queued[2].number}
     assert "InsufficientCash" in why.passing[queued[1].number]
-    assert refused(world.market, queued[:1]) == Refusals({}, {})
+    assert refused(world.market, queued[:1], world.stranger.address) == Refusals({}, {})
     world.chain.request("anvil_setCode", CONTRACT, BURNER)
-    assert set(refused(world.market, queued[2:]).final) == {queued[2].number}, "it burns all that an order is given"
+    assert set(refused(world.market, queued[2:], world.stranger.address).final) == {queued[2].number}, (
+        "it burns all that an order is given"
+    )
+
+
+def test_contract_that_burns_only_in_transactions_is_found_out(anvil_world: World, desk: RelayDesk) -> None:
+    world, market, product = anvil_world, anvil_world.market, anvil_world.product()
+    world.new_round()
+    queued = desk.accept([contract_bid(world, product, YES_MAN)], 5)
+    market.mint_test_dollars(CHECKSUMMED, 10**12).send(world.stranger)
+    world.chain.request("anvil_impersonateAccount", CONTRACT)
+    world.chain.request("anvil_setBalance", CONTRACT, hex(10**18))
+    for call in (
+        market.call("Token", "approve", market.address("Treasury"), 10**12),
+        market.call("Treasury", "deposit", 10**12),
+    ):
+        message = message_of(call, CONTRACT) | {"gas": hex(500_000)}
+        world.chain.request("eth_sendTransaction", message)
+    assert refused(market, queued, world.stranger.address) == Refusals({}, {}), "an honest contract's order stands"
+    world.chain.request("anvil_setCode", CONTRACT, TWO_FACED)
+    why = refused(market, queued, world.stranger.address)
+    assert list(why.passing) == [queued[0].number]
+    assert "burns the gas" in why.passing[queued[0].number]
 
 
 def test_only_what_cannot_change_in_its_round_ends_an_order(
@@ -140,13 +167,13 @@ def test_only_what_cannot_change_in_its_round_ends_an_order(
         ],
         5,
     )
-    why = refused(market, [early, revoked])
+    why = refused(market, [early, revoked], world.stranger.address)
     assert (set(why.passing), set(why.final)) == ({early.number}, {revoked.number}), (
         "a node that lags is a round behind"
     )
     busy = NodeRefused("429 too many requests")
     monkeypatch.setattr(type(world.chain), "outcomes", lambda _, wanted: [busy for _ in wanted])
-    assert refused(market, [revoked]) == Refusals({}, {revoked.number: str(busy)})
+    assert refused(market, [revoked], world.stranger.address) == Refusals({}, {revoked.number: str(busy)})
 
 
 def test_ends_are_told_order_by_order(anvil_world: World, desk: RelayDesk) -> None:

@@ -6,7 +6,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.abi import Call
-from ledger.keeping.tasks import Job, Task, Troubles, fingerprint, grouped, halved, key_of, packed, plan, turn_s
+from ledger.keeping.tasks import (
+    Burners,
+    Job,
+    Task,
+    Troubles,
+    fingerprint,
+    grouped,
+    halved,
+    key_of,
+    packed,
+    plan,
+    turn_s,
+)
 
 NOTHING = Call("", None, b"")
 
@@ -94,3 +106,12 @@ def test_names_are_short_and_tell_lists_apart() -> None:
     assert fingerprint([1, 23]) != fingerprint([12, 3])
     assert len(fingerprint(range(10_000))) == 16
     assert grouped([3, 1, 4, 5], lambda one: one % 2) == {1: [3, 1, 5], 0: [4]}
+
+
+def test_contracts_that_burnt_gas_wait_and_their_likes_go_one_at_a_time() -> None:
+    burners, same, other = Burners(), b"same", b"other"
+    wanted = [("a", same), ("b", same), ("c", same), ("d", other), ("d", other)]
+    assert burners.chosen(wanted, 0) == [True] * 5
+    burners.add("a", same, 0)
+    assert burners.chosen(wanted, 1) == [False, True, False, True, True]
+    assert burners.chosen(wanted, 3_600) == [True] * 5
