@@ -10,8 +10,8 @@ from ledger.errors import LedgerError, NodeRefused
 from ledger.sending.wire import Account
 from ledger.store.intents import Draft, Intent, State
 
-AHEAD_MOST = 16
-"""How far beyond the account's next nonce one may be: nodes keep as many of an account."""
+AHEAD_MOST = 64
+"""How far beyond the account's next nonce one may be: nodes queue as many of an account."""
 GIVEN_UP_AFTER_S = 30 * 60
 """After so long, in the chain's time, is given up what the node has nothing of."""
 PAUSE_S_MIN, PAUSE_S_MAX = 1.0, 300.0

@@ -210,10 +210,11 @@ SELECT_GLANCE = (
     .where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
     .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number)
 )
+_IN_NO_BLOCK = INTENTS.c.state.in_((State.SIGNED, State.BROADCAST))
 SELECT_CROWD = select(
     func.count().label("of_all"),
     func.count(case((INTENTS.c.sender == bindparam("s"), 1))).label("of_one"),
-).where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True), INTENTS.c.slot.is_(None))
+).where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True), INTENTS.c.slot.is_(None), _IN_NO_BLOCK)
 SELECT_SLOT = select(INTENTS.c.number).where(
     INTENTS.c.chain_id == bindparam("c"), INTENTS.c.sender == bindparam("s"), INTENTS.c.nonce == bindparam("n")
 )

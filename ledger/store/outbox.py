@@ -41,7 +41,7 @@ from ledger.store.spending import Budget, Spending
 
 RELAYED = "relayed"
 """Stands in place of a key in leases: one process at a time carries what others signed."""
-RELAYED_MOST, RELAYED_MOST_OF_ONE = 5_000, 16
+RELAYED_MOST, RELAYED_MOST_OF_ONE = 5_000, 256
 """How much that others signed may be under way, of all and of one sender."""
 
 # As many numbers as a statement may name; more are read with all the rest.
