@@ -34,12 +34,15 @@ from sqlalchemy import (
     update,
 )
 
-from ledger.errors import OrderNumberTaken, UnknownIntent
+from ledger.errors import OrderNumberTaken, Unavailable, UnknownIntent
 from ledger.store.engine import Store, Word, metadata
 
 # How many values one statement names: SQLite takes 32,766, PostgreSQL 65,535.
 _NAMED_AT_ONCE = 1_000
 REASON_LENGTH_MAX = 400
+
+QUEUED_MAX = 100_000
+"""How many orders may wait in a queue: each round of each owner has 80 at most, but owners cost nothing."""
 
 
 class Stage(StrEnum):
@@ -143,7 +146,7 @@ class RelayQueue:
         """Keeps orders, all of them or none, and gives them as they stand now, in the order they came.
 
         One that is here already is left as it is. Raises OrderNumberTaken where the owner has signed another order with
-        the same number for the same round.
+        the same number for the same round, and Unavailable where more than QUEUED_MAX would wait.
         """
         fresh = {order.digest: order for order in orders}
         with self.store.write() as connection:
@@ -151,9 +154,18 @@ class RelayQueue:
             rows = [_row(order, accepted_ms) for digest, order in fresh.items() if digest not in known]
             self._refuse_taken(connection, [order for digest, order in fresh.items() if digest not in known])
             if rows:
+                self._refuse_too_many(connection, len(rows))
                 connection.execute(insert(_orders), rows)
             found = self._found(connection, _c.digest, fresh)
         return [found[order.digest] for order in orders]
+
+    def _refuse_too_many(self, connection: Connection, more: int) -> None:
+        queued = connection.execute(select(func.count()).where(_c.stage == Stage.QUEUED)).scalar_one()
+        if queued + more > QUEUED_MAX:
+            raise Unavailable(
+                f"{queued:,} signed orders wait already, and {more:,} more would be above {QUEUED_MAX:,}.",
+                "Try again when their rounds have ended, or place the order yourself.",
+            )
 
     def _refuse_taken(self, connection: Connection, orders: Sequence[NewOrder]) -> None:
         taken: set[tuple[str, int, int]] = set()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.errors import OrderNumberTaken, UnknownIntent
+from ledger.errors import OrderNumberTaken, Unavailable, UnknownIntent
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
@@ -141,6 +141,16 @@ def test_held_orders_stand_aside_with_their_reason_until_they_are_placed(queue: 
     placed, expired, _ = sorted(queue.latest(), key=lambda one: one.number)
     assert (placed.stage, placed.reason) == (Stage.PLACED, None)
     assert (expired.stage, expired.reason) == (Stage.EXPIRED, ("poor" * 200)[:400])
+
+
+def test_accept_raises_where_too_many_wait(queue: RelayQueue, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ledger.store.relay.QUEUED_MAX", 3)
+    first = queue.accept([new_order(seed) for seed in range(3)], 1_000)
+    with pytest.raises(Unavailable, match="3 signed orders wait already, and 1 more"):
+        queue.accept([new_order(9)], 1_000)
+    assert queue.accept([new_order(0)], 2_000) == first[:1], "what is here is no more"
+    queue.claim({"batch": [first[0].number]})
+    queue.accept([new_order(9)], 3_000)
 
 
 def test_waiting_gives_every_owner_its_turn(queue: RelayQueue) -> None:
