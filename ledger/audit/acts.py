@@ -1,8 +1,9 @@
 """Whose act it was: transactions and signatures beside the orders that were placed and the cash that fell.
 
 An order is its owner's if the owner sent it to the exchange (DESIGN §4.4) or signed it, and nobody's cash falls but in
-a transaction of their own or through an order they signed (INV-12, INV-13, INV-17). What went through contracts of
-other people, or was signed by a contract (ERC-1271), only their code could prove: it is counted, not judged.
+a transaction of their own or through an order they signed (INV-12, INV-13, INV-17). What else happened, only the code
+of the one concerned can have done: called by other people's contracts, back from ours, or asked for a signature
+(ERC-1271). Such acts are counted, and whoever they are of must be proven to have code at that block.
 """
 
 from collections import Counter
@@ -73,9 +74,9 @@ class Consent:
     ours: frozenset[str]
     separator: bytes
     unseen: Counter[str]
-    """Orders by owner whose consent could not be seen."""
-    by_code: set[str]
-    """Owners whose key did not sign what was relayed for them: only their code can have."""
+    """Acts by owner whose consent could not be seen."""
+    by_code: set[tuple[str, str]]
+    """Of the transaction judged last: rule and owner of what only the owner's code can have done."""
 
     @classmethod
     def of(cls, chain_id: int, exchange: str, ours: Iterable[str]) -> "Consent":
@@ -84,21 +85,24 @@ class Consent:
 
     def faults(self, books: Marked, act: Act | None, placed: Sequence[Placed], skipped: set[int]) -> Iterator[Fault]:
         """What was nobody's act in a transaction that placed these orders and skipped those positions."""
+        self.by_code.clear()
         if act is None or (not placed and not books.fell_now):
             return
-        if act.to not in self.ours:
-            self.unseen.update(one.owner for one in placed if one.owner != act.sender)
-            return
+        willing = {act.sender}
         if act.to == self.exchange and act.data[:4] == PLACE_SIGNED:
             yield from self._relayed(books, act.data, placed, skipped)
             willing = {one.owner for one in placed}
         else:
-            willing = {act.sender}
             for one in placed:
                 if one.owner != act.sender:
-                    yield "INV-17", "an order placed", f"{act.sender}'s, who sent it", f"{one.owner}'s"
-        for owner in sorted(books.fell_now - willing):
-            yield "INV-13", f"cash of {owner}", "less by their own act only", f"less in a transaction of {act.sender}"
+                    self._only_code("INV-17", one.owner)
+        ordered = {one.owner for one in placed}
+        for owner in sorted(books.fell_now - willing - ordered):
+            self._only_code("INV-13", owner)
+
+    def _only_code(self, rule: str, owner: str) -> None:
+        self.unseen[owner] += 1
+        self.by_code.add((rule, owner))
 
     def _relayed(self, books: Marked, data: bytes, placed: Sequence[Placed], skipped: set[int]) -> Iterator[Fault]:
         try:
@@ -114,8 +118,7 @@ class Consent:
                 continue
             yield from self._marked(books, order, one)
             if recover(self._digest(order), order.signature) != one.owner:
-                self.unseen[one.owner] += 1
-                self.by_code.add(one.owner)
+                self._only_code("INV-17", one.owner)
 
     def _marked(self, books: Marked, order: Signed, one: Placed) -> Iterator[Fault]:
         if order.epoch != books.epochs[one.owner]:

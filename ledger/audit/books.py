@@ -58,6 +58,14 @@ def differences(checks: Iterable[Check]) -> list[Finding]:
     return [finding for check in checks for finding in check.findings]
 
 
+class Unseen(NamedTuple):
+    """An act that only its owner's code can have done; `rule` is broken where there is none."""
+
+    rule: str
+    owner: str
+    transaction: str | None
+
+
 class Line(NamedTuple):
     """A line of somebody's account. `product` is None for cash, in micro; else amounts are its units."""
 

@@ -9,9 +9,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.artifacts import Artifact, Deployment
-from ledger.audit.books import Finding
+from ledger.audit.books import Finding, Unseen
 from ledger.audit.receipts import Node, Nonsense
 from ledger.audit.tries import BadProof, keccak, proven, quantity, rlp_read
+from ledger.errors import NodeRefused
 
 _SLOTS_AT_ONCE = 256
 
@@ -154,14 +155,7 @@ def prove(
 ) -> int:
     """Proves every contract's code against the manifest, and every expected word, at `block`; what differs goes to
     `note`. Gives the number of words that were proven. Raises Unavailable when the node does not answer."""
-    roots = {}
-    for name, address in deployment.addresses.items():
-        account = _account(node, address, block, state_root, note, name)
-        if account is not None:
-            roots[name] = account[2]
-            digest = "0x" + account[3].hex()
-            if digest != deployment.code_hashes.get(name):
-                note(Finding("CODE", f"code of {name}", deployment.code_hashes.get(name), digest, block))
+    roots = prove_contracts(node, deployment, block, state_root, deployment.addresses, note)
     done = 0
     piles: dict[str, list[Expected]] = {}
     for one in expected:
@@ -177,31 +171,63 @@ def prove(
     return done
 
 
+def prove_contracts(
+    node: Node,
+    deployment: Deployment,
+    block: int,
+    state_root: bytes,
+    names: Iterable[str],
+    note: Callable[[Finding], None],
+) -> dict[str, bytes]:
+    """Proves that contracts have the manifest's code at a block. Gives the storage roots of those that are there."""
+    addresses = {name: deployment.address(name) for name in names}
+    roots = {}
+    for name, account in _accounts(node, addresses, block, state_root, note).items():
+        if not account:
+            note(Finding("CODE", f"account of {name}", "an account", "nothing there", block))
+            continue
+        roots[name], digest = account[2], "0x" + account[3].hex()
+        if digest != deployment.code_hashes.get(name):
+            note(Finding("CODE", f"code of {name}", deployment.code_hashes.get(name), digest, block))
+    return roots
+
+
 def prove_code(
-    node: Node, block: int, state_root: bytes, owners: Iterable[str], note: Callable[[Finding], None]
+    node: Node, block: int, state_root: bytes, acts: Iterable[Unseen], note: Callable[[Finding], None]
 ) -> None:
-    """Owners whose key signed nothing must have code that did (ERC-1271): an account without is a finding."""
-    for owner in sorted(owners):
-        account = _account(node, owner, block, state_root, note, owner)
-        if account is not None and account[3] == keccak(b""):
-            note(Finding("INV-17", f"orders of {owner}", "signed by their owner", "neither signature nor code", block))
+    """Whoever neither sent nor signed what they are said to have done must have code, at the block of the act, that
+    did: an account without is a finding. Code that lived only within a transaction is gone at its block's end."""
+    wanted = list(acts)
+    accounts = _accounts(node, {one.owner: one.owner for one in wanted}, block, state_root, note)
+    for one in wanted:
+        account = accounts.get(one.owner)
+        if account is not None and (not account or account[3] == keccak(b"")):
+            what = f"{'an order' if one.rule == 'INV-17' else 'cash'} of {one.owner}"
+            actual = "neither sent nor signed by them, who have no code"
+            note(Finding(one.rule, what, "moved by its owner's act", actual, block, one.transaction))
 
 
-def _account(
-    node: Node, address: str, block: int, state_root: bytes, note: Callable[[Finding], None], name: str
-) -> list[bytes] | None:
-    """The account's nonce, balance, storage root and code hash, proven."""
+def _accounts(
+    node: Node, addresses: Mapping[str, str], block: int, state_root: bytes, note: Callable[[Finding], None]
+) -> dict[str, list[bytes]]:
+    """By name: the nonce, balance, storage root and code hash of each account, empty where it is proven that there is
+    none. What cannot be proven is a finding, and left out."""
     try:
-        found = node.request("eth_getProof", address, [], hex(block))
-        nodes = [bytes.fromhex(one[2:]) for one in found["accountProof"]]
-        held = proven(state_root, bytes.fromhex(address[2:]), nodes)
-        account = rlp_read(held) if held is not None else []
-        if len(account) == 4:
-            return account
-        note(Finding("CODE", f"account of {name}", "an account", "nothing there", block))
-    except (BadProof, *Nonsense) as error:
-        note(Finding("PROOF", f"account of {name}", "a proof under the header's state root", str(error), block))
-    return None
+        answers = node.batch([("eth_getProof", (address, [], hex(block))) for address in addresses.values()])
+    except NodeRefused as error:
+        note(Finding("PROOF", "accounts", "proofs from the node's archive", error.problem, block))
+        return {}
+    found = {}
+    for (name, address), answer in zip(addresses.items(), answers, strict=True):
+        try:
+            nodes = [bytes.fromhex(one[2:]) for one in answer["accountProof"]]
+            held = proven(state_root, bytes.fromhex(address[2:]), nodes)
+            account = rlp_read(held) if held is not None else []
+        except (BadProof, *Nonsense) as error:
+            note(Finding("PROOF", f"account of {name}", "a proof under the header's state root", str(error), block))
+            continue
+        found[name] = account if len(account) == 4 else []
+    return found
 
 
 def _words(

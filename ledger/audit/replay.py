@@ -14,7 +14,7 @@ from operator import attrgetter
 
 from ledger.auction import NO_TRADE, clearing_of, filled_units
 from ledger.audit.acts import Act, Consent, Placed
-from ledger.audit.books import RoundBook, Slot, keyed
+from ledger.audit.books import RoundBook, Slot, Unseen, keyed
 from ledger.audit.decode import BadEvent, Decoder, Entry, address_of
 from ledger.audit.duties import Duties, product_of
 from ledger.errors import LedgerError
@@ -41,16 +41,13 @@ class Replay(Duties):
         self._inflow_micro = self._outflow_micro = 0
         self._placed: list[Placed] = []
         self._skipped: set[int] = set()
+        self.by_code: list[Unseen] = []
+        """Of what `run` was last given: acts that only their owner's code can have done."""
 
     @property
     def unseen(self) -> int:
-        """Orders whose owner's consent could not be seen."""
+        """Acts whose owner's consent could not be seen."""
         return self._consent.unseen.total()
-
-    @property
-    def by_code(self) -> set[str]:
-        """Owners whose relayed orders only their code can have signed."""
-        return self._consent.by_code
 
     def run(
         self, entries: Iterable[Entry], acts: Callable[[str], Act | None] = lambda _: None, time_s: int = 0
@@ -58,6 +55,7 @@ class Replay(Duties):
         """Applies logs in their order, a transaction at a time; `acts` says what is known of a transaction. `time_s` is
         their block's time, 0 where it is not known."""
         self.time_s = time_s
+        self.by_code.clear()
         for transaction, group in groupby(entries, key=attrgetter("transaction")):
             self.transactions += 1
             for entry in group:
@@ -96,6 +94,7 @@ class Replay(Duties):
                 self.fault("INV-13", f"units of {owner} of {product:#x}", "moved by their owner's act", units)
         for rule, where, expected, actual in self._consent.faults(self, act, self._placed, self._skipped):
             self.fault(rule, where, expected, actual)
+        self.by_code += (Unseen(rule, owner, self.transaction) for rule, owner in sorted(self._consent.by_code))
         for pile in (self.products_now, self._placed, self._skipped, self.moved_now, self.fell_now):
             pile.clear()
 

@@ -1,7 +1,8 @@
 """The whole audit of a market, from its manifest and a node that nobody has to trust.
 
 Blocks are proven (`headers`), what they hold is replayed by an independent model (`replay`), the result is held against
-storage proofs (`proofs`) and reads (`checks`) at the last block. Every step notes all that is wrong and goes on. Blocks
+storage proofs (`proofs`) and reads (`checks`) at the last block. A contract's code is proven in each block in which it
+speaks, and at the last: that takes a node that keeps old states. Every step notes all that is wrong and goes on. Blocks
 are forgotten as soon as they are replayed: what is kept is the market's state, not its history.
 """
 
@@ -16,7 +17,7 @@ from ledger.audit.books import Check, Finding, Line, differences
 from ledger.audit.checks import check_market, new_replay, reads_of
 from ledger.audit.decode import Entry
 from ledger.audit.headers import Headers, ProvenBlock
-from ledger.audit.proofs import Expected, expected_words, prove, prove_code
+from ledger.audit.proofs import Expected, expected_words, prove, prove_code, prove_contracts
 from ledger.audit.replay import Replay
 from ledger.audit.stored import Stored
 from ledger.errors import InputError
@@ -41,7 +42,8 @@ class Report:
     events: int
     words_proven: int
     reads: int
-    orders_unseen: int
+    acts_unseen: int
+    """Orders and payments that neither their owner's key signed nor their owner sent: code at the owner's did."""
     checks: tuple[Check, ...]
     findings: tuple[Finding, ...]
 
@@ -95,9 +97,11 @@ def run_audit(
     watch: Watch = lambda _step, _done, _of: None,
     sink: Callable[[Line], None] | None = None,
     stored: Stored | None = None,
+    block_hash: str | None = None,
 ) -> tuple[Report, Replay]:
     """Audits a market up to `block` (default: the latest); `sink` takes every line of every account, `stored` is a
-    database to hold against what is proven.
+    database to hold against what is proven, `block_hash` what the last block's must be by a source that is trusted:
+    without one a node may tell of a chain of its own making.
 
     Gives what was found, and the books. Raises InputError for a block before the market's, Unavailable when the node
     does not answer.
@@ -111,6 +115,9 @@ def run_audit(
     if stored is not None:
         stored.begin(findings.append)
     proven, receipts = _replayed(view, (first, last), (replay, root, stored), findings, watch)
+    said = "0x" + proven.hash.hex() if proven else ""
+    if block_hash is not None and said != block_hash.lower():
+        findings.append(Finding("HEADER", "hash of the audited block", block_hash.lower(), said, last))
     words = 0
     artifacts = load_artifacts()
     if proven is not None:
@@ -119,7 +126,6 @@ def run_audit(
         node, note = view.chain, findings.append
         state_root = proven.state_root
         words = prove(node, view.deployment, last, state_root, expected, note, lambda n: watch("Prove storage", n, of))
-        prove_code(node, last, state_root, replay.by_code, note)
     if stored is not None:
         stored.close(replay)
     watch("Check invariants", 0, 1)
@@ -131,14 +137,14 @@ def run_audit(
         chain_id=view.deployment.chain_id,
         first_block=first,
         block=last,
-        block_hash="0x" + proven.hash.hex() if proven else "",
+        block_hash=said,
         root=root.close(expected_words(replay, artifacts)),
         receipts=receipts,
         transactions=replay.transactions,
         events=replay.events,
         words_proven=words,
         reads=reads_of(checks),
-        orders_unseen=replay.unseen,
+        acts_unseen=replay.unseen,
         checks=tuple(checks),
         findings=tuple(dict.fromkeys(findings)),
     )
@@ -157,11 +163,19 @@ def _replayed(
     deployment = view.deployment
     token, treasury = deployment.address("Token"), deployment.address("Treasury")
     headers = Headers(view.chain, deployment.addresses.values(), token, treasury, findings.append)
+    names = {address: name for name, address in deployment.addresses.items()}
     proven, receipts = None, 0
     for proven in headers.walk(first, last):
         receipts += proven.receipts
         root.add(proven.entries)
         replay.run(proven.entries, proven.acts.get, proven.time_s)
+        # A contract that speaks must be ours in that block, and not only when the audit ends.
+        at = (proven.number, proven.state_root)
+        speak = sorted({names[entry.address] for entry in proven.entries})
+        if speak:
+            prove_contracts(view.chain, deployment, *at, speak, findings.append)
+        if replay.by_code:
+            prove_code(view.chain, *at, replay.by_code, findings.append)
         if stored is not None:
             stored.take(proven)
         watch("Replay blocks", proven.number - first + 1, last - first + 1)

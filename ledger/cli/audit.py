@@ -29,14 +29,23 @@ _SHOWN_MAX = 100
 @click.command(cls=Reading)
 @click.option("--from-rpc", metavar="URL", help="Ask this node, not the one of the settings.")
 @click.option("--block", type=click.IntRange(0), help="Up to this block; by default the latest.")
+@click.option("--block-hash", metavar="HASH", help="Its hash, from a source you trust: it must be the audited block's.")
 @click.option("--database", is_flag=True, help="Hold the index's tables against the proven history as well.")
 @click.option("--export", "folder", type=click.Path(file_okay=False, path_type=Path), help="Write all accounts here.")
 @in_session
-def audit(session: Session, from_rpc: str | None, block: int | None, database: bool, folder: Path | None) -> None:
+def audit(
+    session: Session,
+    from_rpc: str | None,
+    block: int | None,
+    block_hash: str | None,
+    database: bool,
+    folder: Path | None,
+) -> None:
     """Prove all that ever happened in the market: every block, event, price, fill, balance and invariant.
 
-    Needs the deployment manifest and a node; believes neither the node nor the database. Exit code 4 where something
-    is wrong: each finding says in which block, transaction and log.
+    Needs the deployment manifest and a node that keeps old states; believes neither the node nor the database. That the
+    chain itself is the true one only a block hash from elsewhere can tell. Exit code 4 where something is wrong: each
+    finding says in which block, transaction and log.
     """
     settings = session.settings
     chain = connect(from_rpc, settings.chain_id, settings.rpc_timeout_s) if from_rpc else session.chain
@@ -51,7 +60,7 @@ def audit(session: Session, from_rpc: str | None, block: int | None, database: b
             block = stored.block_to_audit(block)
         exporter = stack.enter_context(exporting(folder)) if folder is not None else None
         with _watched() as watch:
-            report, books = run_audit(view, block, watch, exporter.take if exporter else None, stored)
+            report, books = run_audit(view, block, watch, exporter.take if exporter else None, stored, block_hash)
     if folder is not None:
         write_balances(folder, books)
     if session.as_json:
@@ -101,9 +110,13 @@ def _show(report: Report, took_s: float, folder: Path | None) -> None:
         f"headers' roots, {report.words_proven:,} storage words proven, {report.reads:,} reads compared.",
         soft_wrap=True,
     )
-    if report.orders_unseen:
-        terminal.print(f"{report.orders_unseen:,} orders were signed or sent by contracts: only code can say why.")
-    terminal.print(f"Block hash {report.block_hash}\nRoot of history and books {report.root}", soft_wrap=True)
+    if report.acts_unseen:
+        terminal.print(f"{report.acts_unseen:,} orders or payments were acts of contracts: only code can say why.")
+    terminal.print(
+        f"Block hash {report.block_hash}: compare this block hash with a source you trust.\n"
+        f"Root of history and books {report.root}",
+        soft_wrap=True,
+    )
     if folder is not None:
         terminal.print(f"Lines and balances are in {folder}.", soft_wrap=True)
     for finding in report.findings[:_SHOWN_MAX]:

@@ -111,7 +111,7 @@ def deliver(world: World) -> None:
 def test_every_step_is_proven(busy: tuple[World, list[Report]]) -> None:
     for report in busy[1]:
         assert report.findings == ()
-        assert report.orders_unseen == 0
+        assert report.acts_unseen == 0
     assert len({report.root for report in busy[1]}) == len(busy[1])
 
 

@@ -16,6 +16,7 @@ from ledger.product import Grade, Product, Tier
 from tests.world import BUYER, PROVIDER, SELLER
 
 CHAIN, EXCHANGE, OTHER = 31_337, "0x" + "11" * 20, "0x" + "22" * 20
+ELSEWHERE = "0x" + "99" * 20
 PRODUCT = Product(1, Tier.WIDE, 0, Grade.STANDARD, 500_000, 24)
 EXCHANGE_ABI = Interface("Exchange", load_artifacts()["Exchange"].abi)
 
@@ -44,10 +45,14 @@ def relay(*orders: SignedOrder) -> Act:
     return Act(SELLER.address, EXCHANGE, call.data)
 
 
+people = {BUYER.address: "buyer", SELLER.address: "seller"}
+
+
 def rules(act: Act | None, orders: list[Placed], kept: Kept | None = None, skipped: tuple[int, ...] = ()) -> list[str]:
     consent = Consent.of(CHAIN, EXCHANGE, [EXCHANGE, OTHER])
     found = [rule for rule, *_ in consent.faults(kept or Kept(), act, orders, set(skipped))]
-    return found + ["unseen"] * consent.unseen.total()
+    assert consent.unseen.total() >= len(consent.by_code)
+    return found + sorted(f"code {rule} {people[owner]}" for rule, owner in consent.by_code)
 
 
 @given(st.lists(st.integers(0, 79), unique=True, max_size=5), st.sampled_from([(Kind.BID, 0), (Kind.OFFER, 9)]))
@@ -73,7 +78,7 @@ def test_faults_finds_an_order_that_was_not_signed_so() -> None:
     # Another's signature: only the owner's code could have taken it.
     others = sign_order(replace(order.terms, owner=SELLER.address), order_domain(CHAIN, EXCHANGE), SELLER)
     forged = replace(order, signature=others.signature)
-    assert rules(relay(forged), [placed(order)]) == ["unseen"]
+    assert rules(relay(forged), [placed(order)]) == ["code INV-17 buyer"]
 
 
 def test_faults_finds_an_order_placed_twice() -> None:
@@ -88,7 +93,7 @@ def test_faults_finds_a_revoked_order() -> None:
     assert rules(relay(signed(epoch=1)), [placed(signed(epoch=1))]) == ["INV-12"]
 
 
-@pytest.mark.parametrize(("sender", "expected"), [(BUYER.address, []), (PROVIDER.address, ["INV-17"])])
+@pytest.mark.parametrize(("sender", "expected"), [(BUYER.address, []), (PROVIDER.address, ["code INV-17 buyer"])])
 def test_faults_finds_an_order_that_another_sent(sender: str, expected: list[str]) -> None:
     act = Act(sender, EXCHANGE, b"\x01\x02\x03\x04")
     assert rules(act, [placed(signed())]) == expected
@@ -97,11 +102,14 @@ def test_faults_finds_an_order_that_another_sent(sender: str, expected: list[str
 def test_faults_finds_cash_that_fell_without_its_owner() -> None:
     kept = Kept(fell_now={BUYER.address})
     assert rules(Act(BUYER.address, OTHER, b""), [], kept) == []
-    assert rules(Act(SELLER.address, OTHER, b""), [], kept) == ["INV-13"]
+    assert rules(Act(SELLER.address, OTHER, b""), [], kept) == ["code INV-13 buyer"]
+    assert rules(Act(SELLER.address, ELSEWHERE, b""), [], kept) == ["code INV-13 buyer"]
+    assert rules(Act(SELLER.address, None, b""), [], kept) == ["code INV-13 buyer"]
+    assert rules(Act(BUYER.address, ELSEWHERE, b""), [], kept) == []
     assert rules(relay(signed()), [placed(signed())], kept) == []
 
 
-def test_faults_judges_nothing_that_it_cannot_see() -> None:
+def test_faults_leaves_to_code_what_it_cannot_see() -> None:
     assert rules(None, [placed(signed())]) == []
-    assert rules(Act(SELLER.address, "0x" + "99" * 20, b""), [placed(signed())]) == ["unseen"]
+    assert rules(Act(SELLER.address, ELSEWHERE, b""), [placed(signed())]) == ["code INV-17 buyer"]
     assert rules(Act(SELLER.address, EXCHANGE, PLACE_SIGNED + b"\x01"), [placed(signed())]) == ["INV-17"]

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.artifacts import load_artifacts
-from ledger.audit.books import Finding
+from ledger.audit.books import Finding, Unseen
 from ledger.audit.proofs import after, expected_words, mapped, prove, prove_code
 from ledger.audit.receipts import Node
 from ledger.audit.replay import Replay
@@ -116,6 +116,7 @@ def test_prove_code_finds_an_owner_who_neither_signed_nor_has_code() -> None:
     day, findings = tiny_day(), list[Finding]()
     head = day.chain.request("eth_getBlockByNumber", "latest", False)
     owner = next(iter(day.people.values())).address
-    owners = [owner, day.market.address("Exchange")]
-    prove_code(day.chain, int(head["number"], 16), bytes.fromhex(head["stateRoot"][2:]), owners, findings.append)
-    assert [(one.rule, one.where) for one in findings] == [("INV-17", f"orders of {owner}")]
+    acts = [Unseen("INV-17", owner, "0x1"), Unseen("INV-13", "0x" + "99" * 20, "0x2")]
+    acts += [Unseen("INV-13", day.market.address("Exchange"), "0x3")]
+    prove_code(day.chain, int(head["number"], 16), bytes.fromhex(head["stateRoot"][2:]), acts, findings.append)
+    assert [(one.rule, one.transaction) for one in findings] == [("INV-17", "0x1"), ("INV-13", "0x2")]

@@ -32,7 +32,7 @@ def test_run_audit_proves_the_day_from_the_rpc_alone() -> None:
     report = true_report()
     assert report.findings == ()
     assert report.clean
-    assert report.orders_unseen == 0
+    assert report.acts_unseen == 0
     assert [check.rule for check in report.checks] == [f"INV-{number}" for number in range(1, 18)]
     assert report.events >= len(tiny_entries()) - 1_000 > 0
     assert min(report.words_proven, report.reads, report.receipts) > 100
@@ -64,6 +64,16 @@ def test_root_is_the_same_however_often_and_whatever_the_node_hides_where_nothin
 def test_run_audit_raises_when_the_block_is_before_the_market() -> None:
     with pytest.raises(InputError):
         run_audit(tiny_day().market, 0)
+
+
+def test_run_audit_holds_the_block_against_a_hash_from_elsewhere() -> None:
+    report = true_report()
+    for block_hash, clean in (
+        (report.block_hash.upper().replace("X", "x"), True),
+        (flipped(report.block_hash, 9), False),
+    ):
+        again, _ = run_audit(tiny_day().market, report.block, block_hash=block_hash)
+        assert again.clean is clean
 
 
 def test_json_says_all() -> None:

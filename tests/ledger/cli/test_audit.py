@@ -73,3 +73,11 @@ def test_audit_of_a_node_that_drops_logs_names_them(day_shell: Shell) -> None:
     assert said.code == FAULTY
     assert {finding["rule"] for finding in said.json["findings"]} >= {"RECEIPTS"}
     assert all(finding["block"] for finding in said.json["findings"] if not finding["rule"].startswith("INV"))
+
+
+def test_audit_holds_the_block_against_a_hash_from_elsewhere(day_shell: Shell) -> None:
+    report = day_shell("audit", "--json").json
+    assert day_shell("audit", "--block-hash", report["block_hash"]).code == 0
+    said = day_shell("audit", "--json", "--block-hash", "0x" + "12" * 32)
+    assert said.code == FAULTY
+    assert [one["where"] for one in said.json["findings"]] == ["hash of the audited block"]
