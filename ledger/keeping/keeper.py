@@ -124,6 +124,7 @@ class Keeper:
         self._backlog = Backlog(market, self.queue, self._who)
         self._outgoing = Outgoing(market.sender, signers)
         self._recent: dict[str, int] = {}
+        self._head = -1, 0.0
         self._troubles = Troubles()
         self._company_until_s: int | None = None
         self._done: Counter[Job] = Counter()
@@ -159,6 +160,8 @@ class Keeper:
                 pass
         self._end()
         block = self._market.chain.block()
+        if block.number != self._head[0]:
+            self._head = block.number, time.monotonic()
         self._take_up(block.time_s)
         if self._company_until_s is None:
             self._company_until_s = block.time_s + _COMPANY_S
@@ -187,7 +190,9 @@ class Keeper:
             return False
         if task.job is Job.RELAY or not self._shares(now_s):
             return True
-        return now_s >= task.due_s + turn_s(task.key, self._who, self._limits.stagger_s)
+        # Where no block comes until somebody sends something, block time stands still: the wall clock goes on.
+        waited_s = now_s - task.due_s + int(time.monotonic() - self._head[1])
+        return waited_s >= turn_s(task.key, self._who, self._limits.stagger_s)
 
     def _shares(self, now_s: int) -> bool:
         return self._limits.stagger_s > 0 and now_s < (self._company_until_s or 0)

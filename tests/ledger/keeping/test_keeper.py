@@ -1,6 +1,7 @@
 """The keeper does what is due, once, in bounded parts; what fails waits aside, and what was missed is caught up."""
 
 import threading
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -307,4 +308,18 @@ def test_keeper_that_may_have_company_leaves_work_to_others_for_a_while(kept: Ke
     assert turn > 0
     assert kept.keeper.tick().sent == 0
     world.clock.go_to(market.round_end_s(round_) + turn)
+    assert kept.keeper.tick().done == {Job.CLEAR: 1}
+
+
+def test_keeper_does_not_wait_for_blocks_that_do_not_come(kept: Kept, monkeypatch: pytest.MonkeyPatch) -> None:
+    world, market, product = kept.world, kept.world.market, kept.world.product()
+    round_ = world.new_round()
+    market.bid(product, 10, tick=400).send(world.buyer)
+    world.clock.go_to(market.round_end_s(round_))
+    kept.keeper = kept.another(world.stranger, limits=KeeperLimits(stagger_s=30))
+    turn = turn_s(f"clear:{product.id:x}:{round_}", world.stranger.address, 30)
+    assert turn > 1
+    assert kept.keeper.tick().sent == 0
+    later_s = time.monotonic
+    monkeypatch.setattr("ledger.keeping.keeper.time.monotonic", lambda: later_s() + turn)
     assert kept.keeper.tick().done == {Job.CLEAR: 1}
