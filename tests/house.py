@@ -25,7 +25,8 @@ LAYERS = {
             "units codec",
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
-            "localchain.journal localchain.pipe audit.books audit.decode audit.tries",
+            "localchain.journal localchain.pipe localchain.callers localchain.wishes "
+            "audit.books audit.decode audit.tries",
             "store.engine store.records endpoints inprocess",
             "store.intents store.chains store.spending sending.envelope",
             "store.leases",

@@ -25,10 +25,12 @@ import uvicorn
 import uvloop
 
 from ledger.errors import InputError, Unavailable, Unreachable
+from ledger.localchain.callers import why_not
 from ledger.localchain.journal import Journal, Kind, Record, open_journal
 from ledger.localchain.keptnode import ChainTerms, KeptNode, Progress
 from ledger.localchain.pipe import Pipe, open_pipe
-from ledger.localchain.scribe import AUTOMATIC, CHANGES, Pace, Scribe, refusal
+from ledger.localchain.scribe import AUTOMATIC, Pace, Scribe, refusal
+from ledger.localchain.wishes import CHANGES
 
 DEFAULTS: Mapping[str, int] = {"chain_id": 31_337, "accounts": 10, "balance": 10_000, "gas_limit": 2**26}
 """How a new chain begins where nothing is said: `balance` in coins for each account of DEVELOPMENT_MNEMONIC."""
@@ -67,7 +69,10 @@ class Door:
         if scope["type"] != "http":
             return
         status, body = 405, b""
-        if scope["method"] == "POST":
+        refused = why_not(scope["headers"])
+        if refused is not None:
+            status, body = refused[0], _without_id(refusal(_INVALID, refused[1]))
+        elif scope["method"] == "POST":
             status, body = 200, await self._answer(await _body(receive))
         headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
@@ -77,8 +82,7 @@ class Door:
         try:
             asked = orjson.loads(body or b"")
         except orjson.JSONDecodeError:
-            said = f"A request is JSON of at most {BODY_BYTES_MAX} bytes."
-            return orjson.dumps({"jsonrpc": "2.0", "id": None, **refusal(_PARSE, said)})
+            return _without_id(refusal(_PARSE, f"A request is JSON of at most {BODY_BYTES_MAX} bytes."))
         many = asked if isinstance(asked, list) else [asked]
         if many and all(self._reads(one) for one in many):
             return await self._read(body or b"", many[0])
@@ -92,8 +96,12 @@ class Door:
         return self._unsafe or _READS.fullmatch(method) is not None
 
     async def _one(self, one: Any) -> bytes:
+        try:
+            asked = orjson.dumps(one)
+        except TypeError:
+            return _without_id(refusal(_INVALID, "A request is not nested so deep."))
         if self._reads(one):
-            return await self._read(orjson.dumps(one), one)
+            return await self._read(asked, one)
         identity = one.get("id") if isinstance(one, dict) else None
         return orjson.dumps({"jsonrpc": "2.0", "id": identity} | await self._change(one))
 
@@ -141,6 +149,10 @@ class Door:
         else:
             pipe.close()
         return answer
+
+
+def _without_id(said: Mapping[str, Any]) -> bytes:
+    return orjson.dumps({"jsonrpc": "2.0", "id": None, **said})
 
 
 async def _body(receive: Callable[[], Awaitable[Mapping[str, Any]]]) -> bytes | None:

@@ -69,7 +69,8 @@ class Journal:
     def __init__(self, path: Path, file: FileIO) -> None:
         self.path = path
         self._file = file
-        self._failed: OSError | None = None
+        self.failed: OSError | None = None
+        """What the disk said against a write: from then on nothing is appended."""
         self._number = 0
         self._end = len(_TITLE)
         self.cut_bytes = 0
@@ -91,8 +92,8 @@ class Journal:
         """
         if not records:
             return
-        if self._failed is not None:
-            raise self._failed
+        if self.failed is not None:
+            raise self.failed
         parts = []
         for record in records:
             if len(record.data) > RECORD_BYTES_MAX:
@@ -106,7 +107,7 @@ class Journal:
             _write_all(self._file.fileno(), frame)
             os.fdatasync(self._file.fileno())
         except OSError as error:
-            self._failed = error
+            self.failed = error
             raise
         self._number += 1
         self._end += len(frame)

@@ -17,14 +17,11 @@ from typing import Any
 
 import orjson
 
-from ledger.errors import LedgerError
+from ledger.errors import InputError, LedgerError
 from ledger.localchain.journal import Journal, Kind, Record
 from ledger.localchain.keptnode import HEAD, Head, KeptNode, head_of, raw_request, request
 from ledger.localchain.pipe import Cut
-
-_CLOCK = {"evm_setNextBlockTimestamp", "evm_increaseTime"}
-CHANGES = _CLOCK | {"eth_sendRawTransaction", "evm_mine", "evm_setAutomine", "anvil_setBalance"}
-"""All that can be wished for."""
+from ledger.localchain.wishes import STEP_S_MAX, checked
 
 SNAPSHOT_IDLE_S, SNAPSHOT_BUSY_S = 3, 8
 """A snapshot is made when so much would have to be replayed, in seconds: sooner while nothing happens, later while the
@@ -58,11 +55,11 @@ AUTOMATIC = Pace()
 
 @dataclass(slots=True)
 class _Wish:
-    """Something to be done to the chain: a method, its parameters, and where the reply goes."""
+    """Something to be done to the chain: a method, its parameters (of which `checked` gives the form), and where the
+    reply goes."""
 
     method: str
     params: Sequence[Any]
-    raw: bytes = b""
     reply: "asyncio.Future[Reply] | None" = field(default=None)
 
     def answer(self, reply: Reply) -> None:
@@ -132,15 +129,12 @@ class Scribe:
     # ---- wishes
 
     async def wish(self, method: str, params: Sequence[Any]) -> Reply:
-        """Has a change made, and gives the node's reply once nothing can take the change back."""
+        """Has one of CHANGES made, and gives the node's reply once nothing can take the change back."""
         reply: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        raw = b""
-        if method == "eth_sendRawTransaction":
-            try:
-                raw = bytes.fromhex(params[0].removeprefix("0x"))
-            except (ValueError, IndexError, AttributeError, KeyError, TypeError):
-                return refusal(_INVALID, "A transaction is one string of hex digits.")
-        self._wishes.put_nowait(_Wish(method, params, raw, reply))
+        try:
+            self._wishes.put_nowait(_Wish(method, checked(method, params), reply))
+        except InputError as error:
+            return refusal(_INVALID, str(error))
         return await reply
 
     def suspect(self) -> None:
@@ -153,7 +147,9 @@ class Scribe:
                 async with asyncio.timeout(self._patience_s()):
                     wishes = [await self._wishes.get()]
             except TimeoutError:
-                wishes = [_Wish("evm_mine", ())]
+                wishes = [_Wish("evm_mine", (None,))]
+                # One that fails is not tried again at once.
+                self._mined_at = time.monotonic()
                 await self._snapshot(SNAPSHOT_IDLE_S)
             while len(wishes) < _GROUP_MAX and not self._wishes.empty():
                 wishes.append(self._wishes.get_nowait())
@@ -169,28 +165,44 @@ class Scribe:
         return max(0.0, self._mined_at + self._pace.heartbeat_s - time.monotonic())
 
     async def _grant_all(self, wishes: list[_Wish]) -> None:
-        replies: list[Reply] = []
         try:
             if not self.ready.is_set():
                 await self._revive()
-            while len(replies) < len(wishes):
-                rest = wishes[len(replies) :]
-                sends = _leading_sends(rest)
-                replies += await self._send(rest[:sends]) if sends else [await self._grant(rest[0])]
-            await self._commit()
-        except (OSError, LedgerError) as error:
-            # What is not on the disk was not promised: better no answer of ours than a wrong one.
-            replies = [refusal(_UNAVAILABLE, f"The chain's journal cannot go on: {error}")] * len(wishes)
+            replies = await self._granted(wishes)
+        except Exception as error:
+            # What is not on the disk was not promised: better no answer of ours than a wrong one. And whatever it was
+            # that failed, the next wish is granted.
+            replies = [_cannot_go_on(error)] * len(wishes)
+            self._doubt()
         for wish, reply in zip(wishes, replies, strict=True):
             wish.answer(reply)
 
+    async def _granted(self, wishes: Sequence[_Wish]) -> list[Reply]:
+        if self._journal.failed is not None:
+            await self._look()
+            return [_cannot_go_on(self._journal.failed)] * len(wishes)
+        replies: list[Reply] = []
+        while len(replies) < len(wishes):
+            rest = wishes[len(replies) :]
+            sends = _leading_sends(rest)
+            replies += await self._send(rest[:sends]) if sends else [await self._grant(rest[0])]
+        await self._commit()
+        return replies
+
+    def _doubt(self) -> None:
+        """The node may have what the journal has not: it is made anew from the journal before it is read again."""
+        self._group.clear()
+        if self.ready.is_set():
+            self.ready.clear()
+            self.suspect()
+
     async def _send(self, wishes: Sequence[_Wish]) -> list[Reply]:
         try:
-            answers = await self.node.ask_many([raw_request(wish.raw) for wish in wishes])
+            answers = await self.node.ask_many([raw_request(wish.params[0]) for wish in wishes])
         except Cut as cut:
             answers = cut.answered
         replies = [_reply_of(answer) for answer in answers]
-        taken = [wish.raw for wish, reply in zip(wishes, replies, strict=False) if "result" in reply]
+        taken = [wish.params[0] for wish, reply in zip(wishes, replies, strict=False) if "result" in reply]
         self._group += [Record(Kind.TRANSACTION, raw) for raw in taken]
         self._waits = self._waits or bool(taken)
         if taken and not self._held:
@@ -201,12 +213,12 @@ class Scribe:
 
     async def _grant(self, wish: _Wish) -> Reply:
         if wish.method == "evm_mine":
-            return await self._mine(wish.params)
+            return await self._mine(wish.params[0])
         if wish.method == "evm_setAutomine":
-            return self._hold(not (wish.params and wish.params[0]))
+            return self._hold(not wish.params[0])
         if wish.method in ("look", "stop"):
             return await self._look()
-        return await self._call(wish.method, list(wish.params))
+        return await self._call(wish.method, wish.params)
 
     async def _look(self) -> Reply:
         try:
@@ -217,17 +229,13 @@ class Scribe:
 
     # ---- blocks and time
 
-    async def _mine(self, params: Sequence[Any]) -> Reply:
-        try:
-            asked_s = _asked_time_s(params)
-        except (ValueError, TypeError):
-            return refusal(_INVALID, "A block's time is one number of seconds.")
+    async def _mine(self, asked_s: int | None) -> Reply:
         if asked_s is not None and not self._is_to_come(asked_s):
-            return self._too_early()
+            return self._out_of_time()
         now_s = int(time.time())
         set_s = self._next_s if asked_s is None else asked_s
         if set_s is None:
-            time_s = max(self._head.time_s, now_s + self._offset_s)
+            time_s = self._now_s()
         else:
             time_s, self._offset_s = set_s, set_s - now_s
         self._group.append(Record(Kind.MINE, time_s.to_bytes(8)))
@@ -250,11 +258,15 @@ class Scribe:
         if self._waits and self._head.transactions and not self._held:
             self._mine_soon()
 
-    def _is_to_come(self, time_s: int) -> bool:
-        return self._head.time_s <= time_s < 2**63
+    def _now_s(self) -> int:
+        return max(self._head.time_s, int(time.time()) + self._offset_s)
 
-    def _too_early(self) -> Reply:
-        return refusal(_INVALID, f"The last block's time is {self._head.time_s}: the next one's is not before it.")
+    def _is_to_come(self, time_s: int) -> bool:
+        return self._head.time_s <= time_s <= max(self._head.time_s, int(time.time())) + STEP_S_MAX
+
+    def _out_of_time(self) -> Reply:
+        said = f"The last block's time is {self._head.time_s}: the next one's is neither before it nor ten years ahead."
+        return refusal(_INVALID, said)
 
     def _mine_soon(self) -> None:
         if self._due is None:
@@ -263,7 +275,7 @@ class Scribe:
     def _mine_now(self) -> None:
         self._due = None
         if self._waits and not self._held:
-            self._wishes.put_nowait(_Wish("evm_mine", ()))
+            self._wishes.put_nowait(_Wish("evm_mine", (None,)))
 
     def _hold(self, held: bool) -> Reply:
         self._held = held
@@ -271,14 +283,11 @@ class Scribe:
             self._mine_soon()
         return {"result": None}
 
-    async def _call(self, method: str, params: list[Any]) -> Reply:
-        if method in _CLOCK:
-            try:
-                params = [_number(params[0])]
-            except (ValueError, TypeError, IndexError):
-                return refusal(_INVALID, "A time is one number of seconds.")
-            if method == "evm_setNextBlockTimestamp" and not self._is_to_come(params[0]):
-                return self._too_early()
+    async def _call(self, method: str, params: Sequence[Any]) -> Reply:
+        if method == "evm_setNextBlockTimestamp" and not self._is_to_come(params[0]):
+            return self._out_of_time()
+        if method == "evm_increaseTime" and params[0] and not self._is_to_come(self._now_s() + params[0]):
+            return self._out_of_time()
         self._group.append(Record(Kind.CALL, json.dumps([method, params]).encode()))
         await self._commit()
         try:
@@ -299,9 +308,9 @@ class Scribe:
     # ---- keeping
 
     async def _commit(self) -> None:
-        group, self._group = self._group, []
-        if group:
-            await asyncio.to_thread(self._journal.append, group)
+        if self._group:
+            await asyncio.to_thread(self._journal.append, self._group)
+            self._group = []
 
     async def _recover(self) -> None:
         await self._commit()
@@ -314,7 +323,8 @@ class Scribe:
             await self._commit()
             await self.node.keep_snapshot()
         except Cut:
-            await self._recover()
+            # With the next wish, which is this one.
+            self.suspect()
         except (LedgerError, OSError) as error:
             # The chain goes on without: only its next start takes longer.
             self.node.give_up_snapshot(str(error))
@@ -325,6 +335,10 @@ def refusal(code: int, message: str) -> Reply:
     return {"error": {"code": code, "message": message}}
 
 
+def _cannot_go_on(error: Exception) -> Reply:
+    return refusal(_UNAVAILABLE, f"The chain's journal cannot go on: {error}")
+
+
 def _leading_sends(wishes: Sequence[_Wish]) -> int:
     others = (place for place, wish in enumerate(wishes) if wish.method != "eth_sendRawTransaction")
     return next(others, len(wishes))
@@ -333,16 +347,3 @@ def _leading_sends(wishes: Sequence[_Wish]) -> int:
 def _reply_of(answer: bytes) -> Reply:
     said = orjson.loads(answer)
     return {name: said[name] for name in ("result", "error") if name in said}
-
-
-def _asked_time_s(params: Sequence[Any]) -> int | None:
-    if not params or params[0] is None:
-        return None
-    asked = params[0]
-    if isinstance(asked, Mapping):
-        asked = asked["timestamp"] if set(asked) == {"timestamp"} else "more than a time"
-    return _number(asked)
-
-
-def _number(value: Any) -> int:
-    return value if isinstance(value, int) else int(value, 0)

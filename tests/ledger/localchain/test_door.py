@@ -1,5 +1,6 @@
 """The local chain's door: what it lets in, what it passes on, what it refuses, and what is there after a start."""
 
+import json
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -186,6 +187,12 @@ def test_unsafe_chain_lets_tests_do_as_they_please(tmp_path: Path) -> None:
         ("evm_setNextBlockTimestamp", START_S - 1),
         ("evm_setNextBlockTimestamp", None),
         ("evm_increaseTime", "long"),
+        ("evm_increaseTime", "0x" + "f" * 24),
+        ("evm_increaseTime", 11 * 365 * 86_400),
+        ("evm_mine", START_S + 20 * 365 * 86_400),
+        ("evm_setNextBlockTimestamp", START_S + 20 * 365 * 86_400),
+        ("evm_setAutomine", None),
+        ("anvil_setBalance", NEIGHBOUR),
         ("eth_sendRawTransaction", 7),
     ],
 )
@@ -205,11 +212,34 @@ def test_refused_transaction_is_not_kept(tmp_path: Path) -> None:
 
 def test_request_that_is_none_is_refused(tmp_path: Path) -> None:
     with running(tmp_path) as (chain, client):
-        assert httpx.get(chain.url).status_code == 405
-        assert "error" in httpx.post(chain.url, content=b"{").json()
+        json_kind = {"Content-Type": "application/json"}
+        assert httpx.get(chain.url, headers=json_kind).status_code == 405
+        assert "error" in httpx.post(chain.url, content=b"{", headers=json_kind).json()
+        nested: Any = 1
+        for _ in range(400):
+            nested = [nested]
+        deep = {"jsonrpc": "2.0", "id": nested, "method": "evm_mine", "params": []}
+        assert "error" in httpx.post(chain.url, content=json.dumps(deep).encode(), headers=json_kind).json()
         for body in ({"id": 1}, [], 5, [5]):
             reply = client.post(body)
             assert reply == [] or "error" in (reply[0] if isinstance(reply, list) else reply)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"Origin": "https://evil.example"}, 403),
+        ({"Host": "evil.example"}, 403),
+        ({"Content-Type": "text/plain"}, 415),
+        ({"Origin": "http://127.0.0.1:8000"}, 200),
+    ],
+)
+def test_page_of_the_web_changes_nothing(tmp_path: Path, headers: dict[str, str], status: int) -> None:
+    with running(tmp_path) as (chain, client):
+        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "evm_mine", "params": []}).encode()
+        reply = httpx.post(chain.url, content=body, headers={"Content-Type": "application/json"} | headers)
+        assert reply.status_code == status
+        assert len(client.blocks()) == (2 if status == 200 else 1)
 
 
 def test_increased_time_is_kept(tmp_path: Path) -> None:

@@ -11,7 +11,8 @@ import pytest
 
 from ledger.localchain.door import chain_terms
 from ledger.localchain.journal import open_journal
-from ledger.localchain.keptnode import KeptNode
+from ledger.localchain.keptnode import HEAD, KeptNode, head_of
+from ledger.localchain.pipe import open_pipe
 from ledger.localchain.scribe import Pace, Scribe
 from tests.ledger.localchain.test_door import transfer
 from tests.world import START_S
@@ -71,13 +72,50 @@ def test_held_chain_makes_no_block_until_it_is_let_go(tmp_path: Path) -> None:
         await scribe.wish("evm_setAutomine", [False])
         await scribe.wish("eth_sendRawTransaction", [transfer(0)])
         await asyncio.sleep(0.1)
-        assert (await node.head()).number == 0
+        # A connection of our own: the scribe uses the node's at the same time.
+        pipe = await open_pipe(node.url)
+        assert head_of(await pipe.ask(HEAD)).number == 0
         await scribe.wish("evm_setAutomine", [True])
         async with asyncio.timeout(10):
-            while (await node.head()).number == 0:
+            while head_of(await pipe.ask(HEAD)).number == 0:
                 await asyncio.sleep(0.005)
+        pipe.close()
 
     with_scribe(tmp_path, Pace(delay_s=0.005, heartbeat_s=None), use)
+
+
+def test_what_could_not_be_kept_is_not_served(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The node took it, the disk did not: nobody was promised it, and nobody sees it."""
+
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        await scribe.wish("eth_sendRawTransaction", [transfer(0)])
+        with monkeypatch.context() as patch:
+            patch.setattr("ledger.localchain.journal.os.fdatasync", _full)
+            assert "error" in await scribe.wish("eth_sendRawTransaction", [transfer(1)])
+        assert not scribe.ready.is_set()
+        assert "error" in await scribe.wish("evm_mine", [None]), "nothing is appended after the disk has failed"
+        assert scribe.ready.is_set()
+        assert (await node.head()).waiting == 1
+        assert node.generation == 2, "and nothing more is made anew"
+
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
+
+
+def test_wish_that_fails_unforeseen_is_refused_and_the_next_is_granted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        with monkeypatch.context() as patch:
+            patch.setattr("ledger.localchain.scribe.head_of", lambda _: 1 // 0)
+            assert "error" in await scribe.wish("evm_mine", [START_S + 1])
+        assert "result" in await scribe.wish("evm_mine", [START_S + 2])
+        assert (await node.head()).number == 2, "the first was in the journal"
+
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
+
+
+def _full(_: int) -> None:
+    raise OSError("the disk is full")
 
 
 @pytest.mark.parametrize(("limit_s", "wanted"), [(0, True), (8, False)])
