@@ -15,8 +15,9 @@ READS = frozenset({"GET", "HEAD", "OPTIONS"})
 # Whoever watches the service must not be told to come later.
 _FREE = ("/health", "/metrics", "/web/", "/packages/")
 
-
 _KEYS_PER_ADDRESS = 10
+# To make a key takes a second of a processor by design (api/vault.py), and needs none.
+_KEYS_MADE_PER_MINUTE = 10
 
 
 class Limits:
@@ -44,6 +45,10 @@ class Limits:
         if passed and caller != address:
             # Keys may be made up, each with a window of its own: their address has one for all of them.
             passed = self._limiter.hit(RateLimitItemPerMinute(item.amount * _KEYS_PER_ADDRESS), name, "keys", address)
+        if passed and scope["method"] == "POST" and scope["path"].rstrip("/") == "/keys":
+            name, caller = "keys made", address
+            item = RateLimitItemPerMinute(min(_KEYS_MADE_PER_MINUTE, item.amount))
+            passed = self._limiter.hit(item, name, caller)
         headers, wait_s = self._headers(name, item, caller)
 
         async def send_with_headers(message: Message) -> None:

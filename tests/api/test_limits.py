@@ -45,6 +45,16 @@ def test_so_many_and_no_more() -> None:
     assert 1 <= int(told[-1]["retry-after"]) <= 60
 
 
+def test_an_address_makes_few_keys_a_minute() -> None:
+    limits = Limits(app, 100, 100)
+    answers = [ask(limits, "POST", "/keys", key=f"Bearer {number}") for number in range(11)]
+    assert [one["status"] for one in answers] == [200] * 10 + [429]
+    assert headers_of(answers[-1])["ratelimit-policy"] == '"keys made";q=10;w=60'
+    assert ask(limits, "POST", "/orders")["status"] == 200
+    assert ask(limits, "GET", "/keys")["status"] == 200
+    assert ask(limits, "POST", "/keys", client="1.1.1.2")["status"] == 200
+
+
 def test_writes_are_counted_apart() -> None:
     limits = Limits(app, 1, 1)
     assert [ask(limits, method)["status"] for method in ("GET", "POST", "POST", "HEAD")] == [200, 200, 429, 429]
