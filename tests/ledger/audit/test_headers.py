@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.audit.books import Finding
 from ledger.audit.headers import Headers, ProvenBlock
-from ledger.audit.receipts import HEADER_FIELDS, Node
+from ledger.audit.receipts import HEADER_FIELDS, Node, header_hash
 from ledger.errors import NodeRefused
 from tests.day import tiny_day
 from tests.forging import Liar, flipped, tiny_entries
@@ -124,3 +124,30 @@ def test_walk_asks_for_single_receipts_where_a_node_has_no_others() -> None:
     blocks, findings = walked(Old(tiny_day().chain, lambda _method, _params, result: result))
     assert findings == []
     assert sum(len(block.entries) for block in blocks) > 100
+
+
+def test_walk_finds_transactions_that_are_not_the_headers() -> None:
+    number = full_blocks()[3]
+
+    def alter(asked: str, params: Sequence[Any], result: Any) -> Any:
+        if asked == "eth_getBlockByNumber" and params == (hex(number), True):
+            result["transactions"][0]["nonce"] = "0x7777"
+        return result
+
+    _, findings = walked(Liar(tiny_day().chain, alter))
+    assert ("TRANSACTIONS", number) in {(one.rule, one.block) for one in findings}
+
+
+def test_walk_finds_a_bloom_that_says_more_than_the_receipts() -> None:
+    """Under a header that hashes to what it says."""
+    number = full_blocks()[3]
+
+    def alter(asked: str, params: Sequence[Any], result: Any) -> Any:
+        if asked == "eth_getBlockByNumber" and params == (hex(number), False):
+            bloom = int(result["logsBloom"], 16)
+            result["logsBloom"] = f"0x{bloom | (bloom + 1):0512x}"
+            result["hash"] = "0x" + header_hash(result).hex()
+        return result
+
+    _, findings = walked(Liar(tiny_day().chain, alter))
+    assert ("BLOOM", number) in {(one.rule, one.block) for one in findings}

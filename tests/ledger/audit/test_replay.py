@@ -51,6 +51,45 @@ def other_prefix(values: Mapping[str, Any]) -> Mapping[str, Any]:
     return {**values, "order": values["order"] + (1 << 32)}
 
 
+def a_unit_elsewhere(values: Mapping[str, Any]) -> Mapping[str, Any]:
+    """As much in all, but a unit of a bid's to a bid that had none."""
+    fills = list(values["fills"])
+    bids = [number for number, fill in enumerate(fills) if fill >> 64 == 1]
+    fills[next(number for number in bids if fills[number] & 0xFFFF_FFFF)] -= 1
+    fills[next(number for number in bids if not fills[number] & 0xFFFF_FFFF)] += 1
+    return {**values, "fills": tuple(fills)}
+
+
+def bids_of_both_kinds(entry: Entry) -> bool:
+    name, values = said(entry)
+    filled = {bool(fill & 0xFFFF_FFFF) for fill in values["fills"] if fill >> 64 == 1} if name == "Settled" else set()
+    return len(filled) == 2
+
+
+def test_replay_finds_a_unit_that_went_to_another_bid() -> None:
+    entries = list(tiny_entries())
+    place = next(number for number, entry in enumerate(entries) if bids_of_both_kinds(entry))
+    entries[place] = forged(entries[place], a_unit_elsewhere)
+    found = [one for one in replayed(entries).findings if one.log == entries[place].log]
+    assert sum(one.rule == "INV-5" and one.where.startswith("fill of slot") for one in found) == 2
+    assert "INV-7" in {one.rule for one in found}
+
+
+@pytest.mark.parametrize(
+    ("name", "field", "rule", "where"),
+    [
+        ("Obliged", "bondMicro", "INV-1", "the treasury's debts"),
+        ("Redeemed", "units", "INV-13", "units of"),
+        ("OrderPlaced", "order", "INV-11", "product"),
+    ],
+)
+def test_replay_holds_each_transaction_to(name: str, field: str, rule: str, where: str) -> None:
+    """One more of something, in all events of that name at once: what holds between transactions says so."""
+    entries = [forged(one, more(field)) if said(one)[0] == name else one for one in tiny_entries()]
+    found = [one for one in replayed(entries).findings if one.rule == rule and one.log is None]
+    assert [one for one in found if one.where.startswith(where)]
+
+
 STRANGER = "0x" + "77" * 20
 
 FORGERIES: dict[str, tuple[str, Forger, int]] = {

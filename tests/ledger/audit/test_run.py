@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.audit.books import Finding
 from ledger.audit.decode import Entry
+from ledger.audit.proofs import Expected
 from ledger.audit.run import Report, Root, run_audit
 from ledger.errors import InputError
 from tests.day import tiny_day
@@ -261,3 +262,8 @@ def test_root_depends_on_every_byte() -> None:
         root.add([other] if other else [])
         roots.add(root.close([]))
     assert len(roots) == 4
+
+
+def test_root_depends_on_the_books() -> None:
+    roots = {Root().close([Expected("INV-1", "Treasury", "", bytes(32), word)]) for word in (0, 1, 2)}
+    assert len(roots) == 3
