@@ -208,7 +208,7 @@ async def serve(journal: Journal, terms: ChainTerms, port: int, pace: Pace, unsa
     Raises Unavailable where the port is taken, BadJournal where the journal comes out otherwise than it did.
     """
     node = KeptNode(journal, terms, running.progress)
-    scribe = Scribe(journal, node, pace)
+    scribe = Scribe(journal, node, pace, guarded=not unsafe)
     door = Door(scribe, unsafe)
     config = uvicorn.Config(
         door, host="127.0.0.1", port=port, http="httptools", lifespan="off", log_level="critical",

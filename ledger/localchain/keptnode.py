@@ -61,13 +61,13 @@ class ChainTerms:
 
 @dataclass(frozen=True, slots=True)
 class Head:
-    """The last block: its number, hash (32 bytes), time and transactions, and how many wait for the next."""
+    """The last block: its number, hash (32 bytes), time and transactions' hashes, and how many wait for the next."""
 
     number: int
     hash: bytes
     time_s: int
     waiting: int
-    transactions: int
+    transactions: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +92,8 @@ class KeptNode:
         self.notices: list[str] = []
         """What was passed over on the way, in sentences."""
         self.url = ""
+        self.owed: set[str] = set()
+        """The hashes of the transactions that the journal has and, as far as is known, no block."""
         self._journal = journal
         self._terms = terms
         self._progress = progress
@@ -119,6 +121,7 @@ class KeptNode:
 
     async def _start_from(self, snapshot: Snapshot | None) -> Head:
         self.stop()
+        self.owed.clear()
         self._node = await asyncio.to_thread(start_node, self._folder / "anvil.log", *self._terms.options())
         self.url = self._node.url
         self._pipe = await open_pipe(self.url)
@@ -139,7 +142,7 @@ class KeptNode:
         if (await self.head()).hash.hex() != snapshot.head:
             raise BadJournal(str(self._file), "its last block came out otherwise")
         for raw in snapshot.queued:
-            await self.ask(request("eth_sendRawTransaction", raw))
+            self.owed.add(await self.ask(request("eth_sendRawTransaction", raw)))
 
     async def _replay(self, records: Iterator[Record], total: int) -> None:
         pipe, done, began = self._running(), 0, time.monotonic()
@@ -158,8 +161,11 @@ class KeptNode:
         self.replay_s = time.monotonic() - began
 
     def _check(self, record: Record, answer: bytes) -> None:
-        if record.kind is Kind.TRANSACTION and b'"error"' in answer:
-            raise BadJournal(str(self._journal.path), f"a transaction was taken once and is refused now ({answer!r})")
+        if record.kind is Kind.TRANSACTION:
+            if b'"error"' in answer:
+                said = f"a transaction was taken once and is refused now ({answer!r})"
+                raise BadJournal(str(self._journal.path), said)
+            self.owed.add(result_of(answer))
         if record.kind is Kind.SEAL:
             block = result_of(answer)
             if block["hash"] != "0x" + record.data.hex():
@@ -168,6 +174,7 @@ class KeptNode:
                     str(self._journal.path),
                     f"block {number} was 0x{record.data.hex()} and is {block['hash']} now; is this another anvil?",
                 )
+            self.owed.difference_update(block["transactions"])
 
     # ---- use
 
@@ -202,7 +209,8 @@ class KeptNode:
             return
         content = (await self.ask(request("txpool_content")))["queued"]
         hashes = [one["hash"] for numbers in content.values() for _, one in sorted(numbers.items(), key=_by_number)]
-        queued = [await self.ask(request("eth_getRawTransactionByHash", hash_)) for hash_ in hashes]
+        ours = [hash_ for hash_ in hashes if hash_ in self.owed]
+        queued = [await self.ask(request("eth_getRawTransactionByHash", hash_)) for hash_ in ours]
         dumped = await self.ask(request("anvil_dumpState", False))
         state = await asyncio.to_thread(bytes.fromhex, dumped[2:])
         place = self._journal.end, self._journal.weight
@@ -265,7 +273,7 @@ def head_of(answers: Sequence[bytes]) -> Head:
         bytes.fromhex(block["hash"][2:]),
         int(block["timestamp"], 16),
         int(pool["pending"], 16),
-        len(block["transactions"]),
+        tuple(block["transactions"]),
     )
 
 

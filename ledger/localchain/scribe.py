@@ -70,8 +70,10 @@ class _Wish:
 class Scribe:
     """The one that changes the chain. `start` it, wish with `wish`, and `stop` it."""
 
-    def __init__(self, journal: Journal, node: KeptNode, pace: Pace) -> None:
+    def __init__(self, journal: Journal, node: KeptNode, pace: Pace, guarded: bool = True) -> None:
+        """`guarded`: what reaches the node past the journal is undone as soon as a block shows it."""
         self.node = node
+        self._guarded = guarded
         self.ready = asyncio.Event()
         """Whether the node is there and as the journal says."""
         self._journal = journal
@@ -82,7 +84,7 @@ class Scribe:
         self._waits = False
         self._due: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._head = Head(0, b"", 0, 0, 0)
+        self._head = Head(0, b"", 0, 0, ())
         self._next_s: int | None = None
         self._offset_s = 0
         self._mined_at = time.monotonic()
@@ -204,6 +206,7 @@ class Scribe:
         replies = [_reply_of(answer) for answer in answers]
         taken = [wish.params[0] for wish, reply in zip(wishes, replies, strict=False) if "result" in reply]
         self._group += [Record(Kind.TRANSACTION, raw) for raw in taken]
+        self.node.owed.update(reply["result"] for reply in replies if "result" in reply)
         self._waits = self._waits or bool(taken)
         if taken and not self._held:
             self._mine_soon()
@@ -246,17 +249,26 @@ class Scribe:
     async def _make(self, time_s: int) -> None:
         self._mined_at, self._next_s = time.monotonic(), None
         try:
-            _, *answers = await self.node.ask_many([request("evm_mine", time_s), *HEAD])
-            self._head = head_of(answers)
+            mined, *answers = await self.node.ask_many([request("evm_mine", time_s), *HEAD])
+            made = head_of(answers)
+            if self._guarded and ("error" in _reply_of(mined) or not self._is_ours(made)):
+                self.node.notices.append(f"Block {made.number} held what went past the journal: it was made anew.")
+                await self._revive()
+            else:
+                self._head = made
             self._rest_s = min(_REST_S_MAX, _MINING_SHARE * (time.monotonic() - self._mined_at))
         except Cut:
             # The block is in the journal: it is made as the node comes back.
             await self._revive()
+        self.node.owed.difference_update(self._head.transactions)
         self._group.append(Record(Kind.SEAL, self._head.hash))
         # Where a block takes nothing, the next one would not either: what waits is for the heartbeat.
         self._waits = self._head.waiting > 0
         if self._waits and self._head.transactions and not self._held:
             self._mine_soon()
+
+    def _is_ours(self, made: Head) -> bool:
+        return made.number == self._head.number + 1 and self.node.owed.issuperset(made.transactions)
 
     def _now_s(self) -> int:
         return max(self._head.time_s, int(time.time()) + self._offset_s)

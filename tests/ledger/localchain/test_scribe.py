@@ -11,7 +11,7 @@ import pytest
 
 from ledger.localchain.door import chain_terms
 from ledger.localchain.journal import open_journal
-from ledger.localchain.keptnode import HEAD, KeptNode, head_of
+from ledger.localchain.keptnode import HEAD, KeptNode, head_of, request
 from ledger.localchain.pipe import open_pipe
 from ledger.localchain.scribe import Pace, Scribe
 from tests.ledger.localchain.test_door import transfer
@@ -62,7 +62,7 @@ def test_killed_node_comes_back_with_all_that_was_granted(tmp_path: Path) -> Non
         scribe.suspect()
         await scribe.wish("evm_mine", [START_S + 4])
         after = await node.head()
-        assert (after.number, after.transactions, after.waiting) == (2, 1, 0)
+        assert (after.number, len(after.transactions), after.waiting) == (2, 1, 0)
 
     with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
 
@@ -112,6 +112,30 @@ def test_wish_that_fails_unforeseen_is_refused_and_the_next_is_granted(
         assert (await node.head()).number == 2, "the first was in the journal"
 
     with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
+
+
+def test_what_went_past_the_journal_is_undone_at_once(tmp_path: Path) -> None:
+    async def use(scribe: Scribe, node: KeptNode) -> None:
+        assert "result" in await scribe.wish("eth_sendRawTransaction", [transfer(0)])
+        await node.ask(request("eth_sendRawTransaction", transfer(1)))
+        assert "result" in await scribe.wish("evm_mine", [START_S + 1])
+        made = await node.head()
+        assert (made.number, len(made.transactions), made.waiting) == (1, 1, 0)
+        assert len(node.notices) == 1
+        assert "past the journal" in node.notices[0]
+        # What comes after is granted as ever, without another start.
+        assert "result" in await scribe.wish("eth_sendRawTransaction", [transfer(1)])
+        assert "result" in await scribe.wish("evm_mine", [START_S + 2])
+        assert node.generation == 2
+        await node.ask(request("evm_mine"))
+        assert "result" in await scribe.wish("evm_mine", [START_S + 3])
+        assert ((await node.head()).number, node.generation) == (3, 3)
+
+    async def nothing(scribe: Scribe, node: KeptNode) -> None:
+        assert (await node.head()).number == 3
+
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), use)
+    with_scribe(tmp_path, Pace(heartbeat_s=None, manual=True), nothing)
 
 
 def _full(_: int) -> None:
