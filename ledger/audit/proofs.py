@@ -178,11 +178,15 @@ def prove_contracts(
     state_root: bytes,
     names: Iterable[str],
     note: Callable[[Finding], None],
+    gone: Callable[[int], None] | None = None,
 ) -> dict[str, bytes]:
-    """Proves that contracts have the manifest's code at a block. Gives the storage roots of those that are there."""
+    """Proves that contracts have the manifest's code at a block. Gives the storage roots of those that are there.
+
+    Where the node keeps the block's state no longer, `gone` is told; without it that is a finding.
+    """
     addresses = {name: deployment.address(name) for name in names}
     roots = {}
-    for name, account in _accounts(node, addresses, block, state_root, note).items():
+    for name, account in _accounts(node, addresses, block, state_root, note, gone).items():
         if not account:
             note(Finding("CODE", f"account of {name}", "an account", "nothing there", block))
             continue
@@ -193,12 +197,17 @@ def prove_contracts(
 
 
 def prove_code(
-    node: Node, block: int, state_root: bytes, acts: Iterable[Unseen], note: Callable[[Finding], None]
+    node: Node,
+    block: int,
+    state_root: bytes,
+    acts: Iterable[Unseen],
+    note: Callable[[Finding], None],
+    gone: Callable[[int], None] | None = None,
 ) -> None:
     """Whoever neither sent nor signed what they are said to have done must have code, at the block of the act, that
     did: an account without is a finding. Code that lived only within a transaction is gone at its block's end."""
     wanted = list(acts)
-    accounts = _accounts(node, {one.owner: one.owner for one in wanted}, block, state_root, note)
+    accounts = _accounts(node, {one.owner: one.owner for one in wanted}, block, state_root, note, gone)
     for one in wanted:
         account = accounts.get(one.owner)
         if account is not None and (not account or account[3] == keccak(b"")):
@@ -208,14 +217,22 @@ def prove_code(
 
 
 def _accounts(
-    node: Node, addresses: Mapping[str, str], block: int, state_root: bytes, note: Callable[[Finding], None]
+    node: Node,
+    addresses: Mapping[str, str],
+    block: int,
+    state_root: bytes,
+    note: Callable[[Finding], None],
+    gone: Callable[[int], None] | None = None,
 ) -> dict[str, list[bytes]]:
     """By name: the nonce, balance, storage root and code hash of each account, empty where it is proven that there is
     none. What cannot be proven is a finding, and left out."""
     try:
         answers = node.batch([("eth_getProof", (address, [], hex(block))) for address in addresses.values()])
     except NodeRefused as error:
-        note(Finding("PROOF", "accounts", "proofs from the node's archive", error.problem, block))
+        if gone is not None:
+            gone(block)
+        else:
+            note(Finding("PROOF", "accounts", "proofs of them", error.problem, block))
         return {}
     found = {}
     for (name, address), answer in zip(addresses.items(), answers, strict=True):

@@ -42,6 +42,8 @@ class Report:
     events: int
     words_proven: int
     reads: int
+    states_gone: int
+    """Blocks with events whose state the node keeps no longer: what code stood there is not proven."""
     acts_unseen: int
     """Orders and payments that neither their owner's key signed nor their owner sent: code at the owner's did."""
     checks: tuple[Check, ...]
@@ -110,11 +112,12 @@ def run_audit(
     if last < first:
         raise InputError(f"Block {last} is before the market's first, {first}.", "Name a later one with --block.")
     findings: list[Finding] = []
+    gone: set[int] = set()
     replay, root = new_replay(view.deployment), Root()
     replay.sink = sink
     if stored is not None:
         stored.begin(findings.append)
-    proven, receipts = _replayed(view, (first, last), (replay, root, stored), findings, watch)
+    proven, receipts = _replayed(view, (first, last), (replay, root, stored), (findings, gone), watch)
     said = "0x" + proven.hash.hex() if proven else ""
     if block_hash is not None and said != block_hash.lower():
         findings.append(Finding("HEADER", "hash of the audited block", block_hash.lower(), said, last))
@@ -144,6 +147,7 @@ def run_audit(
         events=replay.events,
         words_proven=words,
         reads=reads_of(checks),
+        states_gone=len(gone),
         acts_unseen=replay.unseen,
         checks=tuple(checks),
         findings=tuple(dict.fromkeys(findings)),
@@ -155,10 +159,12 @@ def _replayed(
     view: View,
     span: tuple[int, int],
     takers: tuple[Replay, Root, Stored | None],
-    findings: list[Finding],
+    faults: tuple[list[Finding], set[int]],
     watch: Watch,
 ) -> tuple[ProvenBlock | None, int]:
-    """Walks and replays the blocks of a span; gives the last one if it was proven, and how many receipts were."""
+    """Walks and replays the blocks of a span; gives the last one if it was proven, and how many receipts were. `faults`
+    takes what was found, and the blocks whose state is gone."""
+    findings, gone = faults
     (first, last), (replay, root, stored) = span, takers
     deployment = view.deployment
     token, treasury = deployment.address("Token"), deployment.address("Treasury")
@@ -173,9 +179,9 @@ def _replayed(
         at = (proven.number, proven.state_root)
         speak = sorted({names[entry.address] for entry in proven.entries})
         if speak:
-            prove_contracts(view.chain, deployment, *at, speak, findings.append)
+            prove_contracts(view.chain, deployment, *at, speak, findings.append, gone.add)
         if replay.by_code:
-            prove_code(view.chain, *at, replay.by_code, findings.append)
+            prove_code(view.chain, *at, replay.by_code, findings.append, gone.add)
         if stored is not None:
             stored.take(proven)
         watch("Replay blocks", proven.number - first + 1, last - first + 1)

@@ -12,10 +12,11 @@ from hypothesis import strategies as st
 
 from ledger.artifacts import load_artifacts
 from ledger.audit.books import Finding, Unseen
-from ledger.audit.proofs import after, expected_words, mapped, prove, prove_code
+from ledger.audit.proofs import after, expected_words, mapped, prove, prove_code, prove_contracts
 from ledger.audit.receipts import Node
 from ledger.audit.replay import Replay
 from ledger.audit.run import run_audit
+from ledger.errors import NodeRefused
 from tests.day import tiny_day
 from tests.forging import Liar, flipped
 
@@ -120,3 +121,21 @@ def test_prove_code_finds_an_owner_who_neither_signed_nor_has_code() -> None:
     acts += [Unseen("INV-13", day.market.address("Exchange"), "0x3")]
     prove_code(day.chain, int(head["number"], 16), bytes.fromhex(head["stateRoot"][2:]), acts, findings.append)
     assert [(one.rule, one.transaction) for one in findings] == [("INV-17", "0x1"), ("INV-13", "0x2")]
+
+
+def test_state_that_is_gone_is_told_and_accuses_nobody() -> None:
+    class Forgetful:
+        def batch(self, wanted: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+            raise NodeRefused(f"BlockOutOfRangeError, {len(wanted)} times")
+
+        def request(self, method: str, *params: Any) -> Any:
+            raise NodeRefused(f"BlockOutOfRangeError: {method} {params}")
+
+    deployment = tiny_day().market.deployment
+    found: list[Finding] = []
+    gone: list[int] = []
+    names = list(deployment.addresses)
+    assert prove_contracts(Forgetful(), deployment, 7, bytes(32), names, found.append, gone.append) == {}
+    assert (found, gone) == ([], [7])
+    prove_contracts(Forgetful(), deployment, 7, bytes(32), names, found.append)
+    assert [finding.rule for finding in found] == ["PROOF"]
