@@ -112,8 +112,8 @@ def _show(report: Report, took_s: float, folder: Path | None) -> None:
     )
     if report.states_gone:
         terminal.print(
-            f"The node keeps the state of {report.states_gone:,} blocks with events no longer: what code stood there is "
-            "not proven. A node with its archive can tell."
+            f"The node keeps the state of {report.states_gone:,} blocks with events no longer: what code stood there is"
+            " not proven. A node with its archive can tell."
         )
     if report.acts_unseen:
         terminal.print(f"{report.acts_unseen:,} orders or payments were acts of contracts: only code can say why.")
