@@ -36,11 +36,11 @@ def with_scribe(folder: Path, pace: Pace, use: Use) -> None:
 
 
 def kill_node(folder: Path) -> None:
-    """Kills the anvil of this process: the only child of its only leash."""
-    pid = os.getpid()
-    for leash in _children(pid):
-        for anvil in _children(leash):
-            os.kill(anvil, signal.SIGKILL)
+    """Kills the anvil that prints into the folder: other tests of this process have nodes and servers of their own."""
+    grown = [anvil for leash in _children(os.getpid()) for anvil in _children(leash)]
+    ours = [one for one in grown if Path(f"/proc/{one}/fd/1").resolve().is_relative_to(folder.resolve())]
+    assert len(ours) == 1
+    os.kill(ours[0], signal.SIGKILL)
 
 
 def _children(pid: int) -> list[int]:
