@@ -26,8 +26,8 @@ LAYERS = {
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
-            "audit.books audit.decode audit.tries",
-            "store.engine store.records endpoints inprocess",
+            "audit.books audit.decode audit.tries agent.document",
+            "store.engine store.records endpoints inprocess agent.executor",
             "store.intents store.chains store.spending sending.envelope",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
@@ -36,7 +36,7 @@ LAYERS = {
             "sending.drafts sending.gaps sending.relayed",
             "sending.tracker",
             "history.duties history.source store.history store.audit_rows store.queries sending.sender orders permits "
-            "view localchain.keptnode audit.receipts",
+            "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
             "localchain.door market delivery deployment keeping.backlog history.index audit.headers "
