@@ -3,7 +3,6 @@ route that returns the same bytes from the same server."""
 
 import asyncio
 import json
-import socket
 import sys
 import tempfile
 import time
@@ -17,6 +16,7 @@ from ledger import DEVELOPMENT_MNEMONIC, Secret, Sender, Signer, connect, deploy
 from ledger.services import Service
 from ledger.services import Services as Processes
 from tests.bench.figures import Figure
+from tests.ports import free_port
 from tests.running import environment, start_node, url_of
 from tests.world import World, world_on
 
@@ -204,12 +204,6 @@ async def _send(address: httpx.URL, lanes: Sequence[Sequence[bytes]]) -> float:
     began = time.perf_counter()
     await asyncio.gather(*map(lane, lanes))
     return sum(map(len, lanes)) / (time.perf_counter() - began)
-
-
-def free_port() -> int:
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return int(one.getsockname()[1])
 
 
 def _answers(url: str) -> bool:

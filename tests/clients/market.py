@@ -26,7 +26,7 @@ from ledger import (
     seed_standard,
 )
 from ledger.services import Service, Services
-from tests.bench.api import free_port
+from tests.ports import free_port
 from tests.running import environment
 from tests.world import ADMIN, BUYER, FUNDS_MICRO, H100, PROVIDER, SELLER, VIRGINIA
 

@@ -3,7 +3,6 @@ order has one effect, the index is what a rebuild makes, the audit finds nothing
 
 import os
 import random
-import socket
 import sys
 import time
 from collections import Counter
@@ -29,6 +28,7 @@ from ledger.store.relay import RelayQueue, Stage
 from ledger.units import SECONDS_PER_HOUR
 from tests.driver import ACCEPTED, DATABASE, STOP, UNITS_FIRST
 from tests.indexed import dump
+from tests.ports import free_port
 from tests.running import PROGRAM, environment, kill, start_node, url_of
 from tests.world import ADMIN, BUYER, FUNDS_MICRO, H100, PROVIDER, SELLER, VIRGINIA
 
@@ -122,13 +122,6 @@ class Drill:
 
     def last_words(self) -> str:
         return "\n".join(f"--- {service.name}\n{service.last_words(12)}" for service in self.running)
-
-
-def free_port() -> int:
-    with socket.socket() as listening:
-        listening.bind(("127.0.0.1", 0))
-        port: int = listening.getsockname()[1]
-        return port
 
 
 @pytest.fixture
