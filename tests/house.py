@@ -27,7 +27,7 @@ LAYERS = {
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document",
-            "store.engine store.records endpoints inprocess agent.executor",
+            "store.engine store.records endpoints inprocess dispatch.problem agent.executor",
             "store.intents store.chains store.spending sending.envelope",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
