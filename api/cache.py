@@ -19,7 +19,8 @@ class Clock(Protocol):
 
 
 class Cache:
-    """ASGI middleware. Only whole answers with status 200 to GET are kept, and none that came without a known block."""
+    """ASGI middleware. Only whole answers with status 200 to GET are kept, none that came without a known
+    block, and none that says `no-store`: it is for one caller alone."""
 
     def __init__(self, app: ASGIApp, clock: Callable[[], Clock | None]) -> None:
         self._app = app
@@ -88,4 +89,9 @@ class Recorder:
     def is_whole(self) -> bool:
         """Whether all of a good answer was seen, and it is short enough to keep."""
         good = self.start is not None and self.start["status"] == 200
-        return good and self._ended and self._bytes <= _BODY_BYTES_MAX
+        return good and self._ended and self._bytes <= _BODY_BYTES_MAX and not self._is_private
+
+    @property
+    def _is_private(self) -> bool:
+        headers = self.start["headers"] if self.start else ()
+        return any(name == b"cache-control" and b"no-store" in value for name, value in headers)

@@ -7,6 +7,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.errors import BadRequest, NotAllowed, Refused, TooLarge, refuse
 from api.limits import READS
+from ledger import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX
 
 HEADERS = (
     (
@@ -48,7 +49,7 @@ class Guard:
         if refusal is not None:
             await refuse(refusal)(scope, receive, send_with_headers)
             return
-        body = _Body(receive, self._body_bytes_max)
+        body = _Body(receive, *self._bounds(scope))
 
         async def send_unless_refused(message: Message) -> None:
             # Whoever reads the body makes of its refusal a complaint of its own: ours says what to do.
@@ -58,6 +59,15 @@ class Guard:
                 await refuse(body.refusal)(scope, receive, send_with_headers)
 
         await self._app(scope, body, send_unless_refused)
+
+    def _bounds(self, scope: Scope) -> tuple[int, int]:
+        """How many bytes a body may have, and how many lists and objects it may open."""
+        if scope["method"] == "PUT" and scope["path"].startswith("/jobs/"):
+            return DOCUMENT_BYTES_MAX, OPENINGS_MAX
+        if scope["method"] == "PUT" and scope["path"].endswith("/result"):
+            # A log may be full of brackets; its reader goes only so deep.
+            return RESULT_BYTES_MAX, RESULT_BYTES_MAX
+        return self._body_bytes_max, OPENINGS_MAX
 
     def _refusal(self, scope: Scope) -> Refused | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
@@ -70,8 +80,9 @@ class Guard:
             if strange or (not origin and headers.get(b"sec-fetch-site") == "cross-site"):
                 return NotAllowed("Pages of other sites may not write here.", "Allow it in COMPUTE_LEDGER_API_ORIGINS.")
         length = headers.get(b"content-length", "0")
-        if not length.isascii() or not length.isdigit() or int(length[:20]) > self._body_bytes_max:
-            return _too_large(self._body_bytes_max)
+        bytes_max, _ = self._bounds(scope)
+        if not length.isascii() or not length.isdigit() or int(length[:20]) > bytes_max:
+            return _too_large(bytes_max)
         return None
 
 
@@ -93,9 +104,10 @@ def _too_large(limit: int) -> TooLarge:
 class _Body:
     """Hands a body on as it comes, up to the limit: what it says of its length may be wrong or missing."""
 
-    def __init__(self, receive: Receive, limit: int) -> None:
+    def __init__(self, receive: Receive, limit: int, openings_max: int) -> None:
         self._receive = receive
         self._limit = limit
+        self._openings_max = openings_max
         self._seen = 0
         self._opened = 0
         self.refusal: TooLarge | None = None
@@ -108,8 +120,8 @@ class _Body:
             self._opened += part.count(b"[") + part.count(b"{")
             if self._seen > self._limit:
                 self.refusal = _too_large(self._limit)
-            elif self._opened > OPENINGS_MAX:
-                text = f"The body opens more than {OPENINGS_MAX} lists and objects."
+            elif self._opened > self._openings_max:
+                text = f"The body opens more than {self._openings_max} lists and objects."
                 self.refusal = TooLarge(text, "Send less at once.")
             if self.refusal is not None:
                 raise self.refusal

@@ -25,6 +25,7 @@ from ledger import (
     EventRow,
     Head,
     Index,
+    Jobs,
     Keeper,
     LedgerError,
     Market,
@@ -81,6 +82,7 @@ class Services:
         self.delivery = Delivery(chain, deployment, self.sender)
         self.accounts = Accounts(store)
         self.desk = RelayDesk(self.market, RelayQueue(store))
+        self.jobs = Jobs(store)
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
         self.audits = Audits(self.market)

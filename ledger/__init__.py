@@ -2,6 +2,7 @@
 
 from ledger.abi import Call, Event, Log
 from ledger.action import Action, Costs, Outcome, Preview, send_together
+from ledger.agent.document import JobDocument, read_document
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
@@ -116,6 +117,7 @@ from ledger.store import board, past, queries
 from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
 from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
 from ledger.store.engine import IN_MEMORY, Store, open_store
+from ledger.store.jobs import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX, Jobs
 from ledger.store.past import EventRow, Line
 from ledger.store.records import BookRow, ClearingRow, Head, LeaseRow, OrderRow, Place, SiteRow
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
@@ -148,7 +150,9 @@ __all__ = [
     "CLASSES",
     "CONTRACT_ERRORS",
     "DEVELOPMENT_MNEMONIC",
+    "DOCUMENT_BYTES_MAX",
     "IN_MEMORY",
+    "RESULT_BYTES_MAX",
     "SIGNED_PER_ROUND",
     "TICK_MAX",
     "TICK_MIN",
@@ -196,6 +200,8 @@ __all__ = [
     "InputError",
     "IntentStatus",
     "Job",
+    "JobDocument",
+    "Jobs",
     "Keeper",
     "KeeperHealth",
     "KeeperLimits",
@@ -325,6 +331,7 @@ __all__ = [
     "past",
     "price_micro",
     "queries",
+    "read_document",
     "read_settings",
     "read_signed",
     "recover",

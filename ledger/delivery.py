@@ -49,12 +49,14 @@ class Delivery(View):
         super().__init__(chain, deployment)
         self.sender = sender or Sender(chain)
 
-    def redeem(self, product: Product, site: int, units: int, job: bytes = b"") -> Action[int]:
+    def redeem(
+        self, product: Product, site: int, units: int, job: bytes = b"", job_hash: bytes | None = None
+    ) -> Action[int]:
         """Turns the sender's units into a lease at a site that owes them; the value is its number.
 
-        `job` says what is to be run; its keccak-256 goes on chain.
+        `job` says what is to be run; its keccak-256 goes on chain, or `job_hash`, where that is known already.
         """
-        call = self.call("Delivery", "redeem", product.id, site, units, keccak(job))
+        call = self.call("Delivery", "redeem", product.id, site, units, keccak(job) if job_hash is None else job_hash)
         title = f"Redeem {format_units(units)} of {product.code} at site {site}"
         return Action(title, call, self.sender, self.said("Redeemed", "lease"))
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from api.auth import Who, Work
 from api.errors import NotThere, problems
 from api.reads import CursorText, PageSize, answer, page, start_of
-from api.schemas import Address, Answer, Body, Micro, Page, ProductName, Shape, micro, product_name
+from api.schemas import Address, Answer, Body, Hash, Micro, Page, ProductName, Shape, micro, product_name
 from api.services import Services
 from api.writes import BOTH, Prepared, add_writes, owner_of
 from ledger import (
@@ -119,12 +119,14 @@ def lease_shape(row: LeaseRow, work: Services) -> LeaseShape:
 
 
 class RedeemBody(Body):
-    """Units to use at a site that owes them. `job` says what is to be run; only its hash goes on chain."""
+    """Units to use at a site that owes them. `job` says what is to be run; only its hash goes on chain. Or
+    `job_hash` names a document (PUT /jobs/{hash}) that the site's agent will run."""
 
     product: str = Field(max_length=100, examples=["AI_LARGE.METRO.257.STANDARD.2026-01-21T14.24h"])
     site: int = Field(ge=1, lt=2**32)
     units: int = Field(ge=1, lt=2**32)
     job: str = Field(default="", max_length=4_000, examples=["train resnet50"])
+    job_hash: Hash | None = None
     owner: Address | None = None
 
 
@@ -150,9 +152,12 @@ def redeem_write(body: RedeemBody, work: Work, caller: Who) -> Prepared:
     owner = owner_of(caller, body.owner)
 
     def make() -> Action[Any]:
-        return work.delivery.redeem(Product.from_code(body.product), body.site, body.units, body.job.encode())
+        job_hash = bytes.fromhex(body.job_hash[2:]) if body.job_hash else None
+        return work.delivery.redeem(Product.from_code(body.product), body.site, body.units, body.job.encode(), job_hash)
 
-    return Prepared(make, owner, _BUYER, body.model_dump() | {"owner": owner})
+    if body.job and body.job_hash:
+        raise InputError("The job is said in words and by its hash.", "Give one of `job` and `job_hash`.")
+    return Prepared(make, owner, _BUYER, body.model_dump(exclude_none=True) | {"owner": owner})
 
 
 def accept_write(n: LeaseNumber, body: OwnerBody, work: Work, caller: Who) -> Prepared:

@@ -28,6 +28,7 @@ from sqlalchemy import event as engine_event
 from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
+from sqlalchemy.schema import CreateIndex
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
 from ledger.errors import BadStore, StoreUnavailable
@@ -146,6 +147,7 @@ def open_store(url: Secret) -> Store:
             metadata.create_all(engine)
         with store.write() as connection:
             _check_version(connection)
+            _add_indexes(connection)
     except BaseException:
         store.close()
         raise
@@ -158,6 +160,13 @@ def _check_version(connection: Connection) -> None:
         connection.execute(insert(_schema), {"version": SCHEMA})
     elif version != SCHEMA:
         raise BadStore(f"its tables are of version {version}, this program's of {SCHEMA}")
+
+
+def _add_indexes(connection: Connection) -> None:
+    """Makes the indexes that are missing: a database may be older than they are, and they change none of its rows."""
+    for table in metadata.sorted_tables:
+        for index in sorted(table.indexes, key=lambda one: str(one.name)):
+            connection.execute(CreateIndex(index, if_not_exists=True))
 
 
 def _parsed(url: Secret) -> URL:

@@ -249,6 +249,7 @@ LEASES = _table(
     Index("leases_due", "due_s"),
     Index("leases_holder", "holder"),
     Index("leases_site", "site"),
+    Index("leases_job", "job_hash"),
 )
 
 # ---- the standard

@@ -17,12 +17,13 @@ class App:
 
     status: int = 200
     parts: tuple[bytes, ...] = (b"one", b"two")
+    headers: tuple[tuple[bytes, bytes], ...] = ((b"a", b"b"),)
     asked: list[str] = field(default_factory=list)
 
     async def __call__(self, scope: Scope, _: Receive, send: Send) -> None:
         self.asked.append(scope["path"])
         scope["route"] = SimpleNamespace(path="/products/{code}")
-        await send({"type": "http.response.start", "status": self.status, "headers": [(b"a", b"b")]})
+        await send({"type": "http.response.start", "status": self.status, "headers": list(self.headers)})
         for place, part in enumerate(self.parts):
             await send({"type": "http.response.body", "body": part, "more_body": place + 1 < len(self.parts)})
 
@@ -81,8 +82,10 @@ def test_what_is_no_public_read_is_not_kept(path: str, method: str) -> None:
     assert len(app.asked) == 2
 
 
-@pytest.mark.parametrize("app", [App(status=404), App(parts=(b"x" * 2**20, b"x"))])
-def test_what_failed_or_is_long_is_not_kept(app: App) -> None:
+@pytest.mark.parametrize(
+    "app", [App(status=404), App(parts=(b"x" * 2**20, b"x")), App(headers=((b"cache-control", b"private, no-store"),))]
+)
+def test_what_failed_or_is_long_or_private_is_not_kept(app: App) -> None:
     cache = Cache(app, Head)
     ask(cache)
     ask(cache)

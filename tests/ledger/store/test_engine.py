@@ -89,3 +89,16 @@ def test_errors_do_not_show_the_password() -> None:
     with pytest.raises(StoreUnavailable) as caught:
         open_store(Secret("postgresql://someone:hunter2@127.0.0.1:1/none"))
     assert "hunter2" not in str(caught.value)
+
+
+def test_open_store_adds_the_indexes_that_an_older_database_lacks(tmp_path: Path) -> None:
+    open_store(in_file(tmp_path)).close()
+    with sqlite3.connect(tmp_path / "a" / "ledger.db") as plain:
+        found = "SELECT name FROM sqlite_master WHERE type = 'index' AND name NOT LIKE 'sqlite_%'"
+        names = [name for (name,) in plain.execute(found)]
+        assert "leases_job" in names
+        for name in names:
+            plain.execute(f"DROP INDEX {name}")
+    open_store(in_file(tmp_path)).close()
+    with sqlite3.connect(tmp_path / "a" / "ledger.db") as plain:
+        assert sorted(names) == sorted(name for (name,) in plain.execute(found))

@@ -1,0 +1,85 @@
+"""What a provider brings of a lease is its holder's to fetch, and nobody else's."""
+
+import json
+from base64 import b64encode
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from api.routers.results import is_plain_path
+from tests.api.routers.test_jobs import put, running, signed_in
+from tests.api.stage import Stage
+from tests.world import SELLER
+
+RESULT: dict[str, Any] = {
+    "exit_code": 0,
+    "log": "{" * 20_000 + "done\n",
+    "files": {"out/a.txt": b64encode(b"found").decode()},
+    "readings": [],
+    "signatures": [],
+}
+
+
+def sent(**more: Any) -> bytes:
+    return json.dumps(RESULT | more).encode()
+
+
+def test_a_result_is_brought_by_the_provider_and_fetched_by_the_holder(stage: Stage) -> None:
+    with running(stage, "brings") as run:
+        path = f"/leases/{run.lease}/result"
+        assert stage.client.get(path, headers=run.buyer).status_code == 404
+        assert put(stage, path, sent(), run.buyer).status_code == 403
+        answer = put(stage, path, sent(exit_code=3), run.provider)
+        assert (answer.status_code, answer.json()["first"]) == (201, True)
+        assert put(stage, path, sent(), run.provider).json()["first"] is False
+        for who in (run.buyer, run.provider):
+            found = stage.client.get(path, headers=who)
+            assert (found.json(), found.headers["cache-control"]) == (RESULT, "private, no-store")
+        # What was shown to the holder is kept for nobody who asks next.
+        assert stage.client.get(path).status_code == 401
+        assert stage.client.get(path, headers=signed_in(stage, SELLER)).status_code == 403
+        assert stage.client.get("/leases/99999/result", headers=run.buyer).status_code == 404
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"files": {"../x": ""}},
+        {"files": {"a": "not base64!"}},
+        {"exit_code": "0"},
+        {"readings": [{}]},
+        {"signatures": ["0x"]},
+        {"more": 1},
+        {"log": None},
+    ],
+)
+def test_a_result_that_cannot_be_meant_is_refused(stage: Stage, more: dict[str, Any]) -> None:
+    who = signed_in(stage, stage.world.provider)
+    answer = put(stage, f"/leases/{stage.lease}/result", sent(**more), who)
+    assert answer.status_code == 422, answer.text
+    assert answer.json()["errors"][0]["pointer"].startswith(f"/body/{next(iter(more))}")
+
+
+def test_a_result_ends_at_eight_mebibytes_and_nothing_crashes_its_reader(stage: Stage) -> None:
+    who, path = signed_in(stage, stage.world.provider), f"/leases/{stage.lease}/result"
+    assert put(stage, path, sent(log="x" * (8 * 2**20)), who).status_code == 413
+    assert put(stage, path, b"[" * 2**20, who).status_code == 422
+    assert put(stage, path, b'{"log":' * 2**18, who).status_code == 422
+
+
+@given(st.text(max_size=30))
+def test_a_plain_path_stays_inside(name: str) -> None:
+    parts = name.split("/")
+    if is_plain_path(name):
+        assert not name.startswith("/")
+        assert ".." not in parts
+        assert "\\" not in name
+        assert "\n" not in name
+
+
+@pytest.mark.parametrize("name", ["", "/a", "a/", "a//b", ".", "a/../b", "..\\a", "a\nb", "a\0", "x" * 201])
+def test_a_path_that_leads_out_is_none(name: str) -> None:
+    assert not is_plain_path(name)
+    assert is_plain_path("out/näme 1.txt")

@@ -1,0 +1,132 @@
+"""Who may read a document, how much is kept, and when it goes."""
+
+from collections.abc import Iterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from sqlalchemy import insert, update
+
+from ledger.errors import InputError, Unavailable
+from ledger.store import tables as t
+from ledger.store.engine import IN_MEMORY, Store, open_store
+from ledger.store.jobs import KEPT_S, WAITING_S, JobLimits, Jobs
+
+HASH = "0x" + "ab" * 32
+OWNER, PROVIDER, THIEF = ("0x" + one * 40 for one in "abc")
+NOW_S = 10_000_000
+LIMITS = JobLimits(owner_bytes=100, owner_documents=3, provider_bytes=100, all_bytes=250)
+
+
+@pytest.fixture
+def jobs() -> Iterator[Jobs]:
+    store = open_store(IN_MEMORY)
+    yield Jobs(store, LIMITS)
+    store.close()
+
+
+def add_lease(store: Store, number: int, holder: str, provider: str, hash_: str = HASH) -> None:
+    zeros = {
+        one.name: 0
+        for one in t.LEASES.columns
+        if not one.nullable and one.name not in ("lease", "holder", "provider", "job_hash")
+    }
+    row = zeros | {"lease": number, "holder": holder, "provider": provider, "job_hash": hash_, "state": 1}
+    with store.write() as connection:
+        connection.execute(insert(t.LEASES), row | {"aborted": False})
+
+
+def end_lease(store: Store, number: int, at_s: int) -> None:
+    with store.write() as connection:
+        connection.execute(update(t.LEASES).where(t.LEASES.c.lease == number).values(resolved_s=at_s))
+
+
+def test_a_document_is_its_owners_until_somebody_must_run_it(jobs: Jobs) -> None:
+    assert jobs.put(HASH, OWNER, b"job", NOW_S)
+    assert [jobs.document(HASH, who) for who in (OWNER, PROVIDER, THIEF)] == [b"job", None, None]
+    add_lease(jobs.store, 1, OWNER, PROVIDER)
+    assert [jobs.document(HASH, who) for who in (OWNER, PROVIDER, THIEF)] == [b"job", b"job", None]
+
+
+def test_a_lease_with_the_same_hash_opens_nobody_elses_document(jobs: Jobs) -> None:
+    jobs.put(HASH, OWNER, b"job", NOW_S)
+    add_lease(jobs.store, 1, THIEF, THIEF)
+    add_lease(jobs.store, 2, OWNER, PROVIDER, "0x" + "00" * 32)
+    assert jobs.document(HASH, THIEF) is None
+    assert jobs.document(HASH, PROVIDER) is None
+
+
+def test_a_document_that_two_keep_is_each_ones_own(jobs: Jobs) -> None:
+    assert (jobs.put(HASH, OWNER, b"job", NOW_S), jobs.put(HASH, THIEF, b"job", NOW_S)) == (True, True)
+    assert jobs.put(HASH, OWNER, b"job", NOW_S + 1) is False
+    assert jobs.drop(HASH, OWNER)
+    assert not jobs.drop(HASH, OWNER)
+    assert [jobs.document(HASH, who) for who in (OWNER, THIEF)] == [None, b"job"]
+
+
+def test_a_running_lease_keeps_its_document(jobs: Jobs) -> None:
+    jobs.put(HASH, OWNER, b"job", NOW_S)
+    add_lease(jobs.store, 4, OWNER, PROVIDER)
+    with pytest.raises(InputError, match="Lease 4 has not ended"):
+        jobs.drop(HASH, OWNER)
+    end_lease(jobs.store, 4, NOW_S + 5)
+    assert [(one.hash, one.bytes, one.used) for one in jobs.documents_of(OWNER)] == [(HASH, 3, True)]
+    assert jobs.drop(HASH, OWNER)
+
+
+def test_what_no_lease_needs_goes_by_itself(jobs: Jobs) -> None:
+    other = "0x" + "cd" * 32
+    jobs.put(HASH, OWNER, b"job", NOW_S)
+    jobs.put(other, OWNER, b"idle", NOW_S)
+    add_lease(jobs.store, 1, OWNER, PROVIDER)
+    jobs.put("0x01", THIEF, b"x", NOW_S + WAITING_S)
+    assert jobs.document(other, OWNER) == b"idle"
+    jobs.put("0x02", THIEF, b"x", NOW_S + WAITING_S + 1)
+    assert (jobs.document(other, OWNER), jobs.document(HASH, OWNER)) == (None, b"job")
+    end_lease(jobs.store, 1, NOW_S + WAITING_S)
+    jobs.put("0x03", PROVIDER, b"x", NOW_S + WAITING_S + KEPT_S - 1)
+    assert jobs.document(HASH, OWNER) == b"job"
+    jobs.put("0x04", PROVIDER, b"x", NOW_S + WAITING_S + KEPT_S)
+    assert jobs.document(HASH, OWNER) is None
+
+
+def test_a_result_is_kept_until_its_lease_is_long_over(jobs: Jobs) -> None:
+    add_lease(jobs.store, 1, OWNER, PROVIDER)
+    assert jobs.put_result(1, PROVIDER, b"first", NOW_S)
+    assert not jobs.put_result(1, PROVIDER, b"second", NOW_S + 1)
+    end_lease(jobs.store, 1, NOW_S + 2)
+    with pytest.raises(InputError, match="has ended"):
+        jobs.put_result(1, PROVIDER, b"third", NOW_S + 3)
+    kept = jobs.result(1)
+    assert kept is not None
+    assert (kept.body, kept.provider, kept.stored_s) == (b"second", PROVIDER, NOW_S + 1)
+    jobs.put_result(2, PROVIDER, b"x", NOW_S + 2 + KEPT_S)
+    assert jobs.result(1) is None
+
+
+@given(sizes=st.lists(st.tuples(st.sampled_from((OWNER, PROVIDER, THIEF)), st.integers(1, 60)), max_size=14))
+def test_nobody_keeps_more_than_the_limits(sizes: list[tuple[str, int]]) -> None:
+    store = open_store(IN_MEMORY)
+    jobs = Jobs(store, LIMITS)
+    for place, (who, size) in enumerate(sizes):
+        before = jobs.documents_of(who)
+        fits = len(before) < 3 and sum(one.bytes for one in before) + size <= 100
+        try:
+            jobs.put(f"0x{place:064x}", who, b"x" * size, NOW_S)
+            assert fits
+        except InputError:
+            assert not fits
+        except Unavailable:
+            assert fits
+    kept = {who: jobs.documents_of(who) for who in (OWNER, PROVIDER, THIEF)}
+    assert all(len(one) <= 3 and sum(each.bytes for each in one) <= 100 for one in kept.values())
+    assert sum(each.bytes for one in kept.values() for each in one) <= 250
+    store.close()
+
+
+def test_results_of_one_provider_are_bounded(jobs: Jobs) -> None:
+    jobs.put_result(1, PROVIDER, b"x" * 60, NOW_S)
+    with pytest.raises(InputError, match="keeps 60 bytes"):
+        jobs.put_result(2, PROVIDER, b"x" * 41, NOW_S)
+    # Another version of the same lease's counts once.
+    jobs.put_result(1, PROVIDER, b"x" * 90, NOW_S)
