@@ -11,14 +11,18 @@ from pathlib import Path
 
 from ledger.errors import InputError, Unavailable
 
-START_SECONDS_MAX = 20
+START_SECONDS_MAX = 60
 DEVELOPMENT_MNEMONIC = "test test test test test test test test test test test junk"
 """Everyone knows the keys of these accounts: for chains without value only."""
 
 _LISTENING = re.compile(r"Listening on (?P<host>[0-9.]+):(?P<port>[0-9]+)")
 
-# The shell ends anvil when its standard input ends: a pipe that closes even when its holder was killed.
-_LEASH = '"$@" & child=$!; read -r _; kill "$child" 2>/dev/null; wait "$child"'
+# The shell ends anvil when its standard input ends: a pipe that closes even when its holder was killed. It ends with
+# anvil, so that the holder sees that too.
+_LEASH = (
+    'exec 3<&0; "$@" </dev/null 3<&- & child=$!; { read -r _ <&3; kill "$child" 2>/dev/null; } & '
+    'wait "$child"; code=$?; kill $! 2>/dev/null; exit $code'
+)
 
 
 @dataclass(frozen=True, slots=True)

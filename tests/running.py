@@ -4,6 +4,7 @@ import os
 import signal
 import sys
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 
 from ledger.services import Service, Services
@@ -30,7 +31,8 @@ def kill(service: Service) -> None:
     if service.process is not None and service.alive:
         leash = service.process.pid
         for child in Path(f"/proc/{leash}/task/{leash}/children").read_text(encoding="ascii").split():
-            os.kill(int(child), signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(int(child), signal.SIGKILL)
         service.process.wait()
 
 

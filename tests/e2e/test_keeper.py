@@ -9,7 +9,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,10 +41,13 @@ from ledger.store.relay import RelayQueue, Stage
 from tests.world import FUNDS_MICRO, START_S, World
 
 LOG = logging.getLogger(__name__)
-ROUND_S = 4
+# Longer than any machine takes for a round's orders: who needs the next one does not wait for it, but goes there.
+ROUND_S = 120
 SIDE = 30
+PATIENCE_S = 90
 # Accounts of the mnemonic: 0 to 4 are the world's people.
 KEEPERS = (5, 7)
+KILLS_EACH = 2
 
 
 @dataclass
@@ -81,10 +84,7 @@ class Running:
     def until_ready(self, name: str) -> None:
         """Waits until a keeper has read the chain once."""
         with self.queue(name) as desk:
-            deadline = time.monotonic() + 30
-            while queries.head(desk.queue.store) is None:
-                assert time.monotonic() < deadline, "the keeper did not start"
-                time.sleep(0.1)
+            until(lambda: queries.head(desk.queue.store) is not None, "the keeper did not start")
 
     @contextmanager
     def queue(self, name: str) -> Iterator[RelayDesk]:
@@ -93,11 +93,9 @@ class Running:
         store.close()
 
     def place(self, product: Product, site: int, desk: RelayDesk, index: int) -> list[bytes]:
-        """An offer by its owner, and signed bids in a queue, all for the current round; the bids' digests."""
+        """An offer by its owner, and signed bids in a queue, all for a round that has just begun; the bids' digests."""
         market, world = self.world.market, self.world
-        while self.world.chain.time_s() % ROUND_S:
-            time.sleep(0.1)
-        round_ = market.current_round()
+        round_ = self.next_round()
         market.offer(site, product, SIDE * 10, tick=390).send(world.provider)
         signed = [
             market.signed(OrderTerms(one.address, Kind.BID, product, 400, 10, round_, index * 10 + number), one)
@@ -108,13 +106,22 @@ class Running:
         market.bid(product, 20, tick=400).send(world.buyer)
         return [one.order.digest for one in queued]
 
-    def until_settled(self, products: list[Product], seconds: float = 40) -> list[list[Order]]:
+    def next_round(self) -> int:
+        """Goes to the first second of the next round; blocks go on coming every second from there."""
+        market, round_ = self.world.market, self.world.market.current_round() + 1
+        self.world.clock.go_to(round_ * ROUND_S)
+        until(lambda: market.current_round() == round_, "the round did not begin")
+        return round_
+
+    def until_relayed(self, desk: RelayDesk, digests: list[bytes]) -> None:
+        """Waits until the keeper has learnt what became of orders."""
+        ends = Stage.PLACED, Stage.SKIPPED, Stage.EXPIRED
+        until(lambda: all(desk.queue.order(one).stage in ends for one in digests), "they were not relayed in time")
+
+    def until_settled(self, products: list[Product]) -> list[list[Order]]:
         """Waits until nothing of the products waits; gives all their orders."""
         market = self.world.market
-        deadline = time.monotonic() + seconds
-        while any(market.orders(product, waiting=True) for product in products):
-            assert time.monotonic() < deadline, "it was not settled in time"
-            time.sleep(0.3)
+        until(lambda: not any(market.orders(one, waiting=True) for one in products), "it was not settled in time")
         return [market.orders(product) for product in products]
 
     def sent_by(self, account: int) -> tuple[int, int]:
@@ -154,6 +161,13 @@ def running(tmp_path: Path) -> Iterator[Running]:
         sender.close()
 
 
+def until(true: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not true():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.1)
+
+
 def blocks_by_the_clock(world: World) -> None:
     world.chain.request("evm_setAutomine", False)
     world.chain.request("evm_setIntervalMining", 1)
@@ -169,7 +183,7 @@ def end(keeper: subprocess.Popen[str]) -> None:
 def stop(keeper: subprocess.Popen[str]) -> dict[str, int]:
     """Asks a keeper to end, and gives its totals."""
     keeper.send_signal(signal.SIGTERM)
-    out, err = keeper.communicate(timeout=20)
+    out, err = keeper.communicate(timeout=PATIENCE_S)
     assert keeper.returncode == 0, err
     total: dict[str, int] = json.loads(out.splitlines()[-1])["total"]
     return total
@@ -188,7 +202,10 @@ def test_two_keepers_at_once_do_everything_once_and_waste_little(running: Runnin
             wanted: dict[RelayDesk, list[bytes]] = {first: [], second: []}
             for index, (product, site) in enumerate(work):
                 desk = (first, second)[index % 2]
-                wanted[desk] += running.place(product, site, desk, index)
+                placed = running.place(product, site, desk, index)
+                running.until_relayed(desk, placed)
+                wanted[desk] += placed
+            running.next_round()
             books = running.until_settled([product for product, _ in work])
             for desk, digests in wanted.items():
                 assert {desk.queue.order(digest).stage for digest in digests} == {Stage.PLACED}
@@ -201,7 +218,7 @@ def test_two_keepers_at_once_do_everything_once_and_waste_little(running: Runnin
             end(keeper)
     sent, failed = map(sum, zip(*(running.sent_by(account) for account in KEEPERS), strict=True))
     LOG.info("%d transactions, %d failed; %s", sent, failed, totals)
-    assert failed <= sent // 5
+    assert failed <= sent // 3
     assert sent >= 2 + 2 + 2
 
 
@@ -221,25 +238,33 @@ def test_keeper_that_is_killed_again_and_again_loses_nothing_and_does_nothing_tw
         with running.queue("keeper") as desk:
             wanted = []
             for index, (product, site) in enumerate(work):
-                wanted += running.place(product, site, desk, index)
-                time.sleep(drawn.uniform(0.2, 2.5))
-                end(keeper)
-                kills += 1
-                keeper = running.start("keeper", account)
-                time.sleep(2.0)
+                orders = running.place(product, site, desk, index)
+                # Killed while it relays, and while it clears and settles what came before.
+                for _ in range(KILLS_EACH):
+                    time.sleep(drawn.uniform(0.2, 3.0))
+                    end(keeper)
+                    kills += 1
+                    keeper = running.start("keeper", account)
+                running.until_relayed(desk, orders)
+                wanted += orders
+            end(keeper)
+            missed = running.place(*work[0], desk, len(work))
+            running.next_round()
+            keeper = running.start("keeper", account)
             running.until_settled([product for product, _ in work])
-            ends = [desk.queue.order(digest) for digest in wanted]
-            placed = [one for one in ends if one.stage is Stage.PLACED]
+            running.until_relayed(desk, missed)
+            placed = [desk.queue.order(digest) for digest in wanted]
+            assert {one.stage for one in placed} == {Stage.PLACED}, f"seed {seed}"
             # An order whose round went by while the keeper was down has no effect, and says so.
-            assert {one.stage for one in ends} <= {Stage.PLACED, Stage.EXPIRED}, f"seed {seed}"
-            assert len(placed) >= len(ends) // 4
+            assert {desk.queue.order(digest).stage for digest in missed} == {Stage.EXPIRED}
             for product, _ in work:
                 slots = [one.slot for one in placed if one.order.product == product.id]
                 assert len(set(slots)) == len(slots)
-                assert len(world.market.orders(product)) == len(slots) + 2, "each order once"
+                by_hand = 4 if product == work[0][0] else 2
+                assert len(world.market.orders(product)) == len(slots) + by_hand, "each order once"
         stop(keeper)
     finally:
         end(keeper)
     sent, failed = running.sent_by(account)
-    LOG.info("%d kills, %d sent, %d failed, %d of %d placed", kills, sent, failed, len(placed), len(ends))
+    LOG.info("%d kills, %d sent, %d failed, %d placed", kills, sent, failed, len(placed))
     assert failed <= 1 + sent // 5, f"seed {seed}"

@@ -18,8 +18,10 @@ from urllib.request import Request, urlopen
 import pytest
 
 from ledger import DEVELOPMENT_MNEMONIC, Secret, signer_from_mnemonic
+from tests.ports import free_port
 
 KILLS = 10
+PATIENCE_S = 60
 SENDERS = 3
 # What a client sees of a process that was killed.
 LOST = (OSError, HTTPException, ValueError)
@@ -33,6 +35,7 @@ class Node:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._port = free_port()
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
 
@@ -45,10 +48,9 @@ class Node:
             "--folder",
             str(self._folder),
         ]
-        # The same port every time, once there is one: clients find it again.
-        port = self.url.rpartition(":")[2] or "0"
+        # The same port every time: clients find it again.
         self._process = subprocess.Popen(
-            [*command, "--port", port, "--heartbeat", "0.3"], stdout=subprocess.PIPE, text=True, cwd=ROOT
+            [*command, "--port", str(self._port), "--heartbeat", "0.3"], stdout=subprocess.PIPE, text=True, cwd=ROOT
         )
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
@@ -64,7 +66,8 @@ class Node:
         assert self._process is not None
         leash = children(self._process.pid)
         for anvil in (one for parent in leash for one in children(parent)):
-            os.kill(anvil, signal.SIGKILL)
+            with suppress(ProcessLookupError):
+                os.kill(anvil, signal.SIGKILL)
 
     def stop(self) -> int:
         assert self._process is not None
@@ -74,7 +77,7 @@ class Node:
     def end(self) -> int:
         assert self._process is not None
         assert self._process.stdout is not None
-        status = self._process.wait(timeout=30)
+        status = self._process.wait(timeout=PATIENCE_S)
         self._process.stdout.close()
         return status
 
@@ -133,7 +136,7 @@ class Sender:
 
 def post(url: str, body: Any) -> Any:
     asked = Request(url, json.dumps(body).encode(), {"Content-Type": "application/json"})
-    with urlopen(asked, timeout=20) as reply:
+    with urlopen(asked, timeout=PATIENCE_S) as reply:
         return json.load(reply)
 
 
@@ -164,7 +167,8 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path) -> None
     seen: list[str] = []
     try:
         for _ in range(KILLS):
-            time.sleep(random.uniform(0.05, 0.6))
+            wait_for_each(senders, [len(sender.acknowledged) + 1 for sender in senders])
+            time.sleep(random.uniform(0.0, 0.6))
             with suppress(*LOST, KeyError):
                 seen = blocks(node.url)
             if random.random() < 0.5:
@@ -180,15 +184,23 @@ def test_nothing_acknowledged_is_lost_whatever_is_killed(tmp_path: Path) -> None
     _verify(node, senders, seen, f"seed {seed}")
 
 
+def wait_for_each(senders: list[Sender], counts: list[int]) -> None:
+    """Until each sender was acknowledged so many: nothing is killed before it was under load."""
+    deadline = time.monotonic() + PATIENCE_S
+    while any(len(sender.acknowledged) < count for sender, count in zip(senders, counts, strict=True)):
+        assert time.monotonic() < deadline, "nothing is acknowledged any more"
+        time.sleep(0.02)
+
+
 def _verify(node: Node, senders: list[Sender], seen: list[str], seed: str) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE_S
     while ask(node.url, "txpool_status")["result"]["pending"] != "0x0" and time.monotonic() < deadline:
         time.sleep(0.05)
     after = blocks(node.url)
     assert after[: len(seen)] == seen, seed
     sent = 0
     for sender, signer in zip(senders, SIGNERS, strict=True):
-        assert len(sender.acknowledged) > KILLS, seed
+        assert len(sender.acknowledged) >= KILLS, seed
         receipts = ask_each(node.url, "eth_getTransactionReceipt", [[hash_] for hash_ in sender.acknowledged])
         for hash_, receipt in zip(sender.acknowledged, receipts, strict=True):
             assert receipt["status"] == "0x1", seed

@@ -35,12 +35,12 @@ def test_node_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
             assert refused.stderr is not None
             assert "Another process runs the chain" in refused.stderr.read()
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     process, line = started(tmp_path, "--manual")
     with process:
         assert connect(line.split()[0]).block(block.number) == block
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 0
+        assert process.wait(60) == 0
     process, _ = started(tmp_path, "--accounts", "4")
     with process:
-        assert process.wait(20) == 2
+        assert process.wait(60) == 2

@@ -29,16 +29,18 @@ def test_answers_come_in_the_order_of_the_questions() -> None:
 def test_short_answers_do_not_wait_for_one_another() -> None:
     """Without prompt acknowledgements each of these would take 40 ms."""
 
-    async def timed(url: str) -> float:
-        pipe, loop = await open_pipe(url), asyncio.get_running_loop()
-        began = loop.time()
+    async def quickest(url: str) -> float:
+        pipe, loop, took = await open_pipe(url), asyncio.get_running_loop(), []
         for _ in range(50):
+            began = loop.time()
             await pipe.ask([request("eth_blockNumber")] * 3)
+            took.append(loop.time() - began)
         pipe.close()
-        return loop.time() - began
+        return min(took)
 
+    # The quickest of many: a busy machine makes some of them slow, and no acknowledgement that waits lets one be quick.
     with local_node() as node:
-        assert asyncio.run(timed(node.url)) < 50 * 0.03
+        assert asyncio.run(quickest(node.url)) < 0.03
 
 
 def test_cut_connection_gives_what_came_before() -> None:
