@@ -119,6 +119,16 @@ from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.jobs import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX, Jobs
 from ledger.store.past import EventRow, Line
+from ledger.store.quality import (
+    Attestation,
+    SiteRecord,
+    StandingStep,
+    Uptime,
+    WindowRecord,
+    delivery_weight,
+    records_of,
+    site_record,
+)
 from ledger.store.records import BookRow, ClearingRow, Head, LeaseRow, OrderRow, Place, SiteRow
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
 from ledger.units import (
@@ -164,6 +174,7 @@ __all__ = [
     "Area",
     "Areas",
     "Artifact",
+    "Attestation",
     "BadData",
     "BadDeployment",
     "BadKey",
@@ -259,11 +270,13 @@ __all__ = [
     "SignedOrder",
     "Signer",
     "Site",
+    "SiteRecord",
     "SiteRow",
     "Skipped",
     "Snapshot",
     "Stage",
     "Standard",
+    "StandingStep",
     "Store",
     "StoreUnavailable",
     "Tier",
@@ -275,8 +288,10 @@ __all__ = [
     "Unreachable",
     "UnreadableText",
     "UnsignedTransaction",
+    "Uptime",
     "View",
     "Wanted",
+    "WindowRecord",
     "WrongChain",
     "benchmarks",
     "board",
@@ -287,6 +302,7 @@ __all__ = [
     "cost_micro",
     "create_keystore",
     "datasheets",
+    "delivery_weight",
     "demand_curve",
     "deploy",
     "device_hash",
@@ -334,6 +350,7 @@ __all__ = [
     "read_document",
     "read_settings",
     "read_signed",
+    "records_of",
     "recover",
     "run_auction",
     "run_audit",
@@ -347,6 +364,7 @@ __all__ = [
     "signer_from_key_file",
     "signer_from_mnemonic",
     "signer_from_mnemonic_file",
+    "site_record",
     "snapshot",
     "start_of_hour",
     "supply_curve",

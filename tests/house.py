@@ -26,8 +26,8 @@ LAYERS = {
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
-            "audit.books audit.decode audit.tries agent.document",
-            "store.engine store.records endpoints inprocess dispatch.problem agent.executor",
+            "audit.books audit.decode audit.tries agent.document agent.merkle",
+            "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings",
             "store.intents store.chains store.spending sending.envelope",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
@@ -35,7 +35,7 @@ LAYERS = {
             "sending.wire",
             "sending.drafts sending.gaps sending.relayed",
             "sending.tracker",
-            "history.duties history.source store.history store.audit_rows store.queries sending.sender orders permits "
+            "history.duties history.source store.history store.audit_rows store.queries store.quality sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
@@ -60,7 +60,7 @@ CONFINED = {
     "sqlalchemy": {"ledger/store/"},
     "fastapi": {"api/"},
 }
-ENVIRONMENT = {"ledger/cli/main.py", "ledger/demo/stream.py", "ledger/up.py", "api/app.py"}
+ENVIRONMENT = {"ledger/cli/main.py", "ledger/agent/batch.py", "ledger/demo/stream.py", "ledger/up.py", "api/app.py"}
 
 # Written in two parts, so that this file does not break its own rules.
 UNFINISHED = re.compile(r"\b(?:" + "|".join(("TO" + "DO", "FIX" + "ME", "X" + "XX")) + r")\b")

@@ -80,6 +80,13 @@ EVENTS = Table(
     Column("name", String(40), nullable=False),
     Column("topics", LargeBinary, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    # Few, and asked for by their site, which is in the topics.
+    Index(
+        "events_attested",
+        "topics",
+        sqlite_where=text("name = 'Attested'"),
+        postgresql_where=text("name = 'Attested'"),
+    ),
     sqlite_with_rowid=False,
 )
 """Every log of the market's contracts; `topics` one after the other, 32 bytes each."""
