@@ -3,6 +3,17 @@
 from ledger.abi import Call, Event, Log
 from ledger.action import Action, Costs, Outcome, Preview, send_together
 from ledger.agent.document import JobDocument, read_document
+from ledger.agent.readings import (
+    MeterReading,
+    ProvenReading,
+    prove_reading,
+    read_proven,
+    read_reading,
+    reading_domain,
+    sign_reading,
+    usage_root,
+    verify_reading,
+)
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
@@ -234,6 +245,7 @@ __all__ = [
     "Market",
     "MarketPrice",
     "MarketTerms",
+    "MeterReading",
     "NewOrder",
     "NodeRefused",
     "NotIncluded",
@@ -251,6 +263,7 @@ __all__ = [
     "Preview",
     "Price",
     "Product",
+    "ProvenReading",
     "Quantity",
     "QueuedOrder",
     "Rate",
@@ -346,10 +359,14 @@ __all__ = [
     "parse_usd_micro",
     "past",
     "price_micro",
+    "prove_reading",
     "queries",
     "read_document",
+    "read_proven",
+    "read_reading",
     "read_settings",
     "read_signed",
+    "reading_domain",
     "records_of",
     "recover",
     "run_auction",
@@ -360,6 +377,7 @@ __all__ = [
     "share_up",
     "sign_order",
     "sign_permit",
+    "sign_reading",
     "signed_order",
     "signer_from_key_file",
     "signer_from_mnemonic",
@@ -374,7 +392,9 @@ __all__ = [
     "typed_data",
     "unit_price_down",
     "unit_price_up",
+    "usage_root",
     "used_benchmarks",
+    "verify_reading",
     "whole_units",
     "with_prefixes",
 ]
