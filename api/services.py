@@ -3,10 +3,10 @@
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from threading import Event as Flag
-from threading import Thread
+from threading import Lock, Thread
 
 from api.audits import Audits
 from api.errors import NotReady
@@ -18,6 +18,7 @@ from ledger import (
     Accounts,
     Areas,
     BadSetting,
+    Call,
     Chain,
     Delivery,
     Deployment,
@@ -29,6 +30,7 @@ from ledger import (
     Keeper,
     LedgerError,
     Market,
+    NodeRefused,
     RelayDesk,
     RelayQueue,
     Secret,
@@ -53,7 +55,9 @@ log = logging.getLogger("api")
 
 _STOP_S = 10
 _INDEX_PAUSE_S = 0.2
-_GAS_WEI = 10**19
+# What an account on a chain of our own is given, once it has less than half of it: some thousand transactions.
+_GAS_WEI = 10**18
+_GAS_TRIES = 5
 _OPERATOR = 9
 """Which development account acts for the API on a local chain, where no key is named."""
 
@@ -86,6 +90,7 @@ class Services:
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
         self.audits = Audits(self.market)
+        self._gas = Lock()
         self._stop = Flag()
         self._threads: list[Thread] = []
 
@@ -136,8 +141,25 @@ class Services:
 
     def give_gas(self, address: str) -> None:
         """On a chain of our own, sees to it that an account can pay for gas."""
-        if self.chain.clock is not None and self.chain.gas_money_wei(address) < _GAS_WEI:
-            self.chain.request("anvil_setBalance", address, hex(10 * _GAS_WEI))
+        if self.chain.clock is None or self.chain.gas_money_wei(address) >= _GAS_WEI // 2:
+            return
+        # A transfer, and no balance set by the node: that would change the state of a block that is made already, and
+        # what was proven of it would be proven no more.
+        with self._gas:
+            for left in reversed(range(_GAS_TRIES)):
+                try:
+                    self._transfer(address, _GAS_WEI)
+                    break
+                except NodeRefused:  # another of the operator's transactions took the nonce
+                    if not left:
+                        raise
+
+    def _transfer(self, address: str, amount_wei: int) -> None:
+        if self.operator is None:
+            return
+        unsigned = replace(self.sender.build(Call("", address, b""), self.operator.address), value_wei=amount_wei)
+        signed = self.operator.sign_transaction(unsigned.fields())
+        self.sender.wait(self.sender.relay(signed.raw))
 
     # ---- what runs beside the requests
 

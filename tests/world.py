@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 
 from ledger import (
     DEVELOPMENT_MNEMONIC,
+    Call,
     Chain,
     Clearing,
     Delivery,
@@ -38,8 +39,8 @@ START_S = 1_767_225_600
 
 
 # Development accounts: everybody knows their keys.
-ADMIN, PROVIDER, BUYER, SELLER, STRANGER = (
-    signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), index) for index in range(5)
+ADMIN, PROVIDER, BUYER, SELLER, STRANGER, BANK = (
+    signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), index) for index in range(6)
 )
 
 
@@ -71,6 +72,14 @@ class World:
         valid_until_s = self.chain.time_s() + 400 * 24 * SECONDS_PER_HOUR
         self.market.attest(site, units, Grade.PREMIUM, b"\x01" * 32, valid_until_s).send(self.admin)
         return site
+
+    def newcomer(self) -> Signer:
+        """Somebody whom this market has not seen: with gas money, and without cash."""
+        sender = self.market.sender
+        signer = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), 1_000 + next(self.hours))
+        unsigned = replace(sender.build(Call("", signer.address, b""), BANK.address), value_wei=10**18)
+        sender.wait(sender.relay(BANK.sign_transaction(unsigned.fields()).raw))
+        return signer
 
     def new_round(self) -> int:
         """Goes to the start of a round, so that what follows stands in it whole."""

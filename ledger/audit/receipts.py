@@ -104,7 +104,12 @@ class Receipt(NamedTuple):
 def read_receipt(found: Mapping[str, Any], first_log: int) -> Receipt:
     """A receipt from a node's JSON. Raises KeyError, ValueError, TypeError or AttributeError for what is none."""
     logs = tuple((_data(log["address"]), tuple(map(_data, log["topics"])), _data(log["data"])) for log in found["logs"])
-    kind, status, gas = (quantity(found.get(name, "0x0")) for name in ("type", "status", "cumulativeGasUsed"))
+    # Nodes from before EIP-2718 give no type.
+    kind, status, gas = (
+        quantity(found.get("type", "0x0")),
+        quantity(found["status"]),
+        quantity(found["cumulativeGasUsed"]),
+    )
     # EIP-2718: beyond it a first byte is a list's.
     if kind > 0x7F:
         raise ValueError(f"type {kind:#x} is none")

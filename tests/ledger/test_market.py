@@ -81,17 +81,17 @@ def test_preview_says_why_an_order_would_be_refused(world: World) -> None:
     too_few = world.market.bid(world.product(), 1, tick=400).preview(world.buyer.address)
     assert isinstance(too_few.refusal, errors.Exchange_TooFewUnits)
     assert str(too_few.refusal).endswith("Order at least 10 units.")
-    poor = world.market.bid(world.product(), 500, tick=400).preview(world.stranger.address)
+    poor = world.market.bid(world.product(), 500, tick=400).preview(world.newcomer().address)
     assert isinstance(poor.refusal, errors.Treasury_InsufficientCash)
     assert poor.costs.escrow_micro > 0
     assert poor.gas is None
 
 
 def test_refused_action_is_never_sent(world: World) -> None:
-    nonce = world.chain.nonce(world.stranger.address)
+    newcomer = world.newcomer()
     with pytest.raises(errors.Treasury_InsufficientCash):
-        world.market.bid(world.product(), 500, tick=400).send(world.stranger)
-    assert world.chain.nonce(world.stranger.address) == nonce
+        world.market.bid(world.product(), 500, tick=400).send(newcomer)
+    assert world.chain.nonce(newcomer.address) == 0
 
 
 def test_limit_is_either_a_tick_or_a_price(world: World) -> None:
@@ -173,16 +173,16 @@ def test_resale_pays_the_seller_and_moves_the_units(world: World) -> None:
 
 def test_place_signed_places_the_good_and_says_why_not_the_others(world: World) -> None:
     market, product = world.market, world.product()
-    round_ = world.new_round()
+    round_, newcomer = world.new_round(), world.newcomer()
     good, poor, stale = (
         market.signed(OrderTerms(owner.address, Kind.BID, product, 400, 100, at), owner)
-        for owner, at in ((world.buyer, round_), (world.stranger, round_), (world.seller, round_ - 1))
+        for owner, at in ((world.buyer, round_), (newcomer, round_), (world.seller, round_ - 1))
     )
     outcome = market.place_signed([poor, good, stale, good]).send(world.stranger)
     assert outcome.value.indices == (0,)
     reasons = [(skipped.position, skipped.owner, type(skipped.reason).__name__) for skipped in outcome.value.skipped]
     assert reasons == [
-        (0, world.stranger.address, "Treasury_InsufficientCash"),
+        (0, newcomer.address, "Treasury_InsufficientCash"),
         (2, world.seller.address, "Exchange_WrongRound"),
         (3, world.buyer.address, "Treasury_IndexUsed"),
     ]

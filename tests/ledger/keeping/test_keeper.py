@@ -142,14 +142,15 @@ def test_keeper_skips_what_the_chain_would_pass_over_without_paying_for_it(kept:
 def test_order_whose_money_comes_late_is_placed_all_the_same(kept: Kept) -> None:
     world, market, product = kept.world, kept.world.market, kept.world.product()
     world.new_round()
-    kept.queue(kept.bid(product, 0, world.stranger))
+    newcomer = world.newcomer()
+    kept.queue(kept.bid(product, 0, newcomer))
     [work] = kept.work()
     assert (work.sent, work.skipped) == (0, 0)
     [poor] = kept.keeper.queue.latest()
     assert poor.stage is Stage.QUEUED
     assert "InsufficientCash" in str(poor.reason)
-    market.mint_test_dollars(world.stranger.address, 10**12).send(world.stranger)
-    market.fund(10**12, world.stranger)
+    market.mint_test_dollars(newcomer.address, 10**12).send(newcomer)
+    market.fund(10**12, newcomer)
     assert total(kept.work()) == {Job.RELAY: 1}
     [placed] = kept.keeper.queue.latest()
     assert (placed.stage, placed.reason) == (Stage.PLACED, None)

@@ -123,7 +123,7 @@ def test_calls_are_written_as_from_their_values(
 def test_refused_names_the_orders_that_would_be_passed_over(anvil_world: World, desk: RelayDesk) -> None:
     world, product = anvil_world, anvil_world.product()
     world.new_round()
-    good, poor = bid(world, product), bid(world, product, owner=world.stranger)
+    good, poor = bid(world, product), bid(world, product, owner=world.newcomer())
     queued = desk.accept([good, poor, contract_bid(world, product, YES_MAN)], 5)
     why = refused(world.market, queued, world.stranger.address)
     assert set(why.passing) == {queued[1].number, queued[2].number}
