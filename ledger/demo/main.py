@@ -1,6 +1,7 @@
 """The demo: a market day on a local chain, watched while it runs, shown when it is over."""
 
 import json
+import signal
 import sys
 import time
 from collections.abc import Iterator
@@ -110,6 +111,8 @@ def main(chain: str, small: bool, data: Path | None, seed: int, as_json: bool, s
 
 def _stay(day: Day, url: str, terminal: Terminal) -> None:
     """Leaves the market running until Ctrl-C, with what it takes to use it printed."""
+    # A process that a shell started in the background is told to ignore Ctrl-C: whoever sends it means it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = ROOT / "run"
     day.market.deployment.write(folder / "deployment.json")
     phrase = folder / "mnemonic"
