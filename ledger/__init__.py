@@ -74,6 +74,14 @@ from ledger.keys import (
     signer_from_mnemonic,
     signer_from_mnemonic_file,
 )
+from ledger.maintenance import (
+    Announcement,
+    announce,
+    maintenance_domain,
+    sign_withdrawal,
+    withdraw_announcement,
+    withdrawal_typed_data,
+)
 from ledger.market import Market, Placement, Skipped
 from ledger.model import (
     Area,
@@ -129,6 +137,7 @@ from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
 from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.jobs import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX, Jobs
+from ledger.store.maintenance import Maintenance, closed_hours, maintenance_of
 from ledger.store.past import EventRow, Line
 from ledger.store.quality import (
     Attestation,
@@ -181,6 +190,7 @@ __all__ = [
     "Accounts",
     "Action",
     "Amount",
+    "Announcement",
     "ApiKey",
     "Area",
     "Areas",
@@ -241,6 +251,7 @@ __all__ = [
     "LocalClock",
     "LocalNode",
     "Log",
+    "Maintenance",
     "Margin",
     "Market",
     "MarketPrice",
@@ -306,11 +317,13 @@ __all__ = [
     "Wanted",
     "WindowRecord",
     "WrongChain",
+    "announce",
     "benchmarks",
     "board",
     "class_id_of",
     "class_name",
     "clearing_of",
+    "closed_hours",
     "connect",
     "cost_micro",
     "create_keystore",
@@ -346,6 +359,8 @@ __all__ = [
     "load_signer",
     "load_standard",
     "local_node",
+    "maintenance_domain",
+    "maintenance_of",
     "market_prices",
     "open_keystore",
     "open_store",
@@ -378,6 +393,7 @@ __all__ = [
     "sign_order",
     "sign_permit",
     "sign_reading",
+    "sign_withdrawal",
     "signed_order",
     "signer_from_key_file",
     "signer_from_mnemonic",
@@ -397,4 +413,6 @@ __all__ = [
     "verify_reading",
     "whole_units",
     "with_prefixes",
+    "withdraw_announcement",
+    "withdrawal_typed_data",
 ]

@@ -37,7 +37,7 @@ class Domain:
 
 @dataclass(frozen=True, slots=True)
 class Struct:
-    """A kind of message: its name, and its fields with their Solidity types, all of them single words."""
+    """A kind of message: its name, and its fields with their Solidity types: single words, or `string`."""
 
     name: str
     fields: Sequence[tuple[str, str]]
@@ -45,8 +45,11 @@ class Struct:
     def digest(self, values: Mapping[str, Any], domain: Domain) -> bytes:
         """The 32 bytes that are signed."""
         fields = tuple(self.fields)
-        words = _words(fields, [values[name] for name, _ in fields])
-        return keccak(b"\x19\x01" + domain.separator + keccak(_type_hash(self.name, fields) + words))
+        # A string is signed by its hash.
+        single = tuple((name, "bytes32" if kind == "string" else kind) for name, kind in fields)
+        said = [keccak(text=values[name]) if kind == "string" else values[name] for name, kind in fields]
+        hashed = keccak(_type_hash(self.name, fields) + _words(single, said))
+        return keccak(b"\x19\x01" + domain.separator + hashed)
 
     def typed_data(self, values: Mapping[str, Any], domain: Domain) -> dict[str, Any]:
         """The message as a wallet's eth_signTypedData_v4 takes it."""

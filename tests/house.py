@@ -35,9 +35,9 @@ LAYERS = {
             "sending.wire",
             "sending.drafts sending.gaps sending.relayed",
             "sending.tracker",
-            "history.duties history.source store.history store.audit_rows store.queries store.quality sending.sender orders permits "
+            "history.duties history.source store.history store.audit_rows store.queries store.quality store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
-            "localchain.scribe store.board store.past action keeping.outgoing keeping.relays history.rows "
+            "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
             "localchain.door market delivery deployment keeping.backlog history.index audit.headers "
             "audit.replay cli.console",

@@ -4,11 +4,13 @@ A write is one transaction that owns the database from its first statement on (B
 it returns (WAL, synchronous FULL). Nothing that waits for a network belongs inside one.
 """
 
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
+from random import uniform
 from threading import RLock
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import (
     Column,
@@ -38,10 +40,16 @@ SCHEMA = 2
 """Which shape of the tables this program writes; it rises with every change to them."""
 
 BUSY_TIMEOUT_MS = 5_000
+TRIES = 6
+"""How often a transaction is begun that others get in the way of, before it is given up."""
+
 FIXED = "fixed"
 """In the `info` of a column that never changes once its row is there: it is not written again, nor are its indexes."""
 
 _BEGIN = "how_to_begin"
+# What PostgreSQL says of two transactions that cannot both be: serialization failure, deadlock, a row that both made.
+_COLLISIONS = frozenset({"40001", "40P01", "23505"})
+T = TypeVar("T")
 IN_MEMORY = Secret("sqlite://")
 """A database that is gone with its owner: for one process that needs no yesterday."""
 
@@ -98,6 +106,19 @@ class Store:
         """One transaction: all of it is kept when the block ends, none of it when it raises."""
         with self._turn, mapped(), self.engine.begin() as connection:
             yield connection
+
+    def redo(self, work: Callable[[Connection], T]) -> T:
+        """What `work` gives, in one transaction, which is begun anew where another got in its way: PostgreSQL lets
+        both begin and refuses one of them."""
+        for tries_left in reversed(range(TRIES)):
+            try:
+                with self.write() as connection:
+                    return work(connection)
+            except StoreUnavailable as error:
+                if not tries_left or not collided(error):
+                    raise
+            time.sleep(uniform(0.0, 0.02) * (TRIES - tries_left))
+        raise AssertionError("the last try returns or raises")
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -204,6 +225,12 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def collided(error: BaseException) -> bool:
+    """Whether a transaction failed because of another one, so that it may succeed if it is begun anew."""
+    said = getattr(error.__cause__, "orig", None)
+    return isinstance(error, StoreUnavailable) and getattr(said, "sqlstate", None) in _COLLISIONS
 
 
 @contextmanager

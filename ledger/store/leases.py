@@ -14,18 +14,12 @@ from uuid import uuid4
 
 from sqlalchemy import Connection, update
 
-from ledger.errors import KeyBusy, StoreUnavailable
-from ledger.store.engine import Store
+from ledger.errors import KeyBusy
+from ledger.store.engine import TRIES, Store, collided
 from ledger.store.intents import KEYS, SELECT_KEY
 
 LEASE_S = 30
-TRIES = 6
-"""How often a transaction is begun before it is given up."""
-
 T = TypeVar("T")
-
-# What PostgreSQL says of two transactions that cannot both be: serialization failure, deadlock, a row that both made.
-_COLLISIONS = frozenset({"40001", "40P01", "23505"})
 
 
 class Leases:
@@ -54,7 +48,7 @@ class Leases:
                     raise
                 except BaseException as error:
                     self._tokens, self._until_ms = before
-                    if not tries_left or not _collided(error):
+                    if not tries_left or not collided(error):
                         raise
             time.sleep(uniform(0.0, 0.02) * (TRIES - tries_left))
         raise AssertionError("the last try returns or raises")
@@ -122,11 +116,6 @@ class Leases:
     def token(self, sender: str) -> int:
         """How often the key changed hands until it was ours."""
         return self._tokens.get(sender, 0)
-
-
-def _collided(error: BaseException) -> bool:
-    said = getattr(error.__cause__, "orig", None)
-    return isinstance(error, StoreUnavailable) and getattr(said, "sqlstate", None) in _COLLISIONS
 
 
 def _lives(holder: str) -> bool:

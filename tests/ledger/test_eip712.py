@@ -19,6 +19,7 @@ VALUES = {
     "address": ADDRESSES,
     "bool": st.booleans(),
     "bytes32": st.binary(min_size=32, max_size=32),
+    "string": st.text(),
     "int64": st.integers(-(2**63), 2**63 - 1),
 }
 

@@ -8,8 +8,8 @@ from sqlalchemy import Connection
 
 from ledger.errors import KeyBusy, StoreUnavailable
 from ledger.settings import Secret
-from ledger.store.engine import IN_MEMORY, Store, open_store
-from ledger.store.leases import TRIES, Leases
+from ledger.store.engine import IN_MEMORY, TRIES, Store, open_store
+from ledger.store.leases import Leases
 
 ALICE = "0x" + "a1" * 20
 Opener = Callable[[Secret], Leases]
