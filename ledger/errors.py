@@ -11,6 +11,7 @@ LedgerError                 what went wrong, and what to do next
 │   ├── BadKey              a key file cannot be read or opened; says nothing of what is in it
 │   ├── BadStore            a database address that is none, or a database of another program or version
 │   ├── BadJournal          a local chain's journal that does not read as written, or not as it came out before
+│   ├── BadJobs             cells of a file of jobs that cannot be read: all of them, each by line and column
 │   ├── KeyReused           an idempotency key that named another call before
 │   ├── OrderNumberTaken    an owner's number of a signed order that stands for another order of that round
 │   ├── UnknownIntent       nothing was ever sent under that number or key
@@ -152,6 +153,20 @@ class BadJournal(InputError):
         self.path = path
         self.why = why
         self.offset = offset
+
+
+class BadJobs(InputError):
+    """A file of jobs with `cells` that cannot be read, each as line, column, and why not."""
+
+    def __init__(self, cells: Sequence[tuple[int, str, str]]) -> None:
+        shown = "; ".join(f"line {line}, {column}: {why.rstrip('.')}" for line, column, why in cells[:20])
+        more = f"; and {len(cells) - 20} more" if len(cells) > 20 else ""
+        many = "1 cell" if len(cells) == 1 else f"{len(cells)} cells"
+        super().__init__(
+            f"{many} of the jobs cannot be read: {shown}{more}.",
+            "Mend them; `compute-ledger dispatch example` prints a file to start with.",
+        )
+        self.cells = tuple(cells)
 
 
 class KeyReused(InputError):

@@ -28,21 +28,23 @@ LAYERS = {
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document agent.merkle",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings",
-            "store.intents store.chains store.spending sending.envelope",
+            "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
-            "sending.wire",
+            "sending.wire store.standing",
             "sending.drafts sending.gaps sending.relayed",
             "sending.tracker",
             "history.duties history.source store.history store.audit_rows store.queries store.quality store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
-            "localchain.door market delivery deployment keeping.backlog history.index audit.headers "
+            "localchain.door market delivery dispatch.offers dispatch.preview deployment keeping.backlog "
+            "history.index audit.headers "
             "audit.replay cli.console",
-            "keeping.keeper audit.checks audit.export audit.stored cli.session demo.stage",
-            "audit.run cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox cli.services demo.trading",
+            "keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress cli.session demo.stage",
+            "audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox cli.services "
+            "demo.trading",
             "cli.audit demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",

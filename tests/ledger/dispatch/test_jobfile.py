@@ -1,0 +1,190 @@
+"""A file of jobs is read as people write it, and says all that is wrong with it at once."""
+
+import csv
+from io import StringIO
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ledger.areas import load_areas
+from ledger.datasets import jobs as trace_jobs
+from ledger.dispatch.jobfile import (
+    COLUMNS,
+    SLACK_HOURS,
+    example_csv,
+    job_of,
+    read_job_lines,
+    read_jobs,
+    trace_csv,
+)
+from ledger.dispatch.problem import JobSpec
+from ledger.errors import BadJobs
+from ledger.product import Grade
+from ledger.standard import load_standard
+from ledger.units import SECONDS_PER_HOUR, parse_hour
+
+AREAS, STANDARD = load_areas(), load_standard()
+NOW_HOUR = parse_hour("2026-01-20 10:00")
+NOW_S = NOW_HOUR * SECONDS_PER_HOUR + 1_234
+FRANKFURT = AREAS.find("Frankfurt")
+
+
+def read(text: str) -> list[JobSpec]:
+    return read_jobs(text, AREAS, STANDARD, NOW_S)
+
+
+def one(**cells: str) -> JobSpec:
+    return job_of(cells, AREAS, STANDARD, NOW_S).spec
+
+
+def bad(text: str) -> list[tuple[int, str]]:
+    with pytest.raises(BadJobs) as caught:
+        read(text)
+    assert str(caught.value).count("line ") >= 1
+    return [(line, column) for line, column, _ in caught.value.cells]
+
+
+def test_every_cell_is_read_as_it_is_written() -> None:
+    text = (
+        "name,class,units,hours,earliest,deadline,metro,latency_ms,grade,gang,price,job\n"
+        "train,AI_LARGE,8xH100 SXM,12h,2026-01-21 08:00,2026-01-22 00:30,Frankfurt,20 ms,standard,yes,"
+        "2.40 USD/H100-hour,train.toml\n"
+    )
+    [line] = read_job_lines(text, AREAS, STANDARD, NOW_S)
+    assert line.spec == JobSpec(
+        name="train",
+        class_id=1,
+        units=8_000,
+        hours=12,
+        earliest_hour=parse_hour("2026-01-21 08:00"),
+        deadline_hour=parse_hour("2026-01-22 00:00"),
+        limit_micro=2_400,
+        metro=FRANKFURT.code,
+        latency_max_us=20_000,
+        grade=Grade.STANDARD,
+        gang=True,
+    )
+    assert (line.line, line.job) == (2, "train.toml")
+
+
+def test_blank_cells_and_missing_columns_have_sensible_defaults() -> None:
+    [job] = read("units\n500\n")
+    assert (job.name, job.class_id, job.units, job.hours) == ("line 2", 1, 500, 1)
+    assert (job.earliest_hour, job.deadline_hour) == (NOW_HOUR + 1, NOW_HOUR + 2 + SLACK_HOURS)
+    assert (job.metro, job.latency_max_us, job.grade, job.gang) == (0, 0, Grade.BASIC, False)
+    # What the list prices of the class come to, and a fifth more.
+    assert 1_000 < job.limit_micro < 20_000
+
+
+@pytest.mark.parametrize(
+    ("text", "hour"),
+    [
+        ("now", NOW_HOUR + 1),
+        ("tomorrow", parse_hour("2026-01-21 00:00")),
+        ("tomorrow 14:00", parse_hour("2026-01-21 14:00")),
+        ("today 23:15", parse_hour("2026-01-21 00:00")),
+        ("+6h", NOW_HOUR + 7),
+        ("in 2 days", NOW_HOUR + 49),
+        ("2026-01-21T14:00+08:00", parse_hour("2026-01-21 06:00")),
+        (f"hour {NOW_HOUR + 9}", NOW_HOUR + 9),
+        ("2020-01-01 00:00", NOW_HOUR + 1),
+    ],
+)
+def test_earliest_is_the_next_whole_hour_of_what_is_said(text: str, hour: int) -> None:
+    assert one(units="10", earliest=text).earliest_hour == hour
+
+
+def test_relative_deadline_counts_from_the_earliest_start_and_rounds_down() -> None:
+    assert one(units="10", earliest="+6h", deadline="+6h").deadline_hour == NOW_HOUR + 13
+    assert one(units="10", deadline="today 23:59").deadline_hour == parse_hour("2026-01-20 23:00")
+
+
+def test_hours_are_said_once_in_either_place() -> None:
+    assert (
+        one(units="500 units, 6h").hours
+        == one(units="500 units", hours="6h").hours
+        == one(units="500", hours="6").hours
+    )
+    assert bad('units,hours\n"500 units, 6h",5h\n') == [(2, "units")]
+
+
+def test_every_bad_cell_is_named_at_once() -> None:
+    text = (
+        "name,class,units,hours,earliest,deadline,metro,latency_ms,grade,gang,price\n"
+        "a,NOPE,8xH100,0h,someday,,Atlantis,fast,best,maybe,free\n"
+        "a,,10,2h,,,,,,,\n"
+        "b,,,2h,,+1h,,5,,,\n"
+        "c,,10,5h,,+3h,,5,,,0\n"
+        "d,,10,5h,,+3h,,5,,,\n"
+    )
+    assert bad(text) == [
+        (2, "class"),
+        (2, "hours"),
+        (2, "earliest"),
+        (2, "metro"),
+        (2, "latency_ms"),
+        (2, "grade"),
+        (2, "gang"),
+        (2, "price"),
+        (3, "name"),
+        (4, "units"),
+        (5, "price"),
+        (6, "deadline"),
+        (6, "metro"),
+    ]
+
+
+def test_hub_is_no_origin_and_its_metros_are_named() -> None:
+    hub = AREAS.hub_of(FRANKFURT)
+    with pytest.raises(BadJobs, match=FRANKFURT.name):
+        one(units="10", metro=hub.name)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "units\n",
+        "name\na\n",
+        "units,price,color\n1,,red\n",
+        "units,units\n1,1\n",
+        "units\n1,2\n",
+        'units\n"1\n',
+        "units,job\n5,a,b\n",
+    ],
+)
+def test_file_that_is_no_table_of_jobs_is_refused(text: str) -> None:
+    assert bad(text)
+
+
+def test_semicolons_comments_and_empty_lines_are_fine() -> None:
+    assert [job.units for job in read("\ufeffUnits; Latency ms\n# mine\n\n10;\n20;\n")] == [10, 20]
+
+
+def test_example_is_read_whatever_the_time() -> None:
+    jobs = read(example_csv(NOW_S))
+    assert [job.name for job in jobs] == ["train", "serve", "sweep"]
+    assert jobs[1].latency_max_us == 20_000
+
+
+def test_rows_of_a_trace_become_such_a_file() -> None:
+    rows = trace_jobs()
+    jobs = read(trace_csv(rows, {rows[0].cluster: "Frankfurt"}, NOW_S, limit=40))
+    assert len(jobs) == 40
+    first = min(rows, key=lambda job: (job.submit_s, job.cluster, job.duration_s, job.gpus))
+    assert jobs[0].hours == -(-first.duration_s // SECONDS_PER_HOUR)
+    assert {job.metro for job in jobs} <= {0, FRANKFURT.code}
+    assert all(job.deadline_hour == job.earliest_hour + job.hours + SLACK_HOURS for job in jobs)
+
+
+@given(st.lists(st.lists(st.text(max_size=12), min_size=len(COLUMNS), max_size=len(COLUMNS)), max_size=4))
+def test_any_text_is_read_or_refused_by_name_of_cell(rows: list[list[str]]) -> None:
+    out = StringIO()
+    csv.writer(out).writerows([COLUMNS, *rows])
+    try:
+        found = read(out.getvalue())
+    except BadJobs as error:
+        assert all(column in COLUMNS for _, column, _ in error.cells)
+    else:
+        assert all(job.units * job.hours > 0 and job.limit_micro > 0 for job in found)

@@ -1,0 +1,90 @@
+"""Campaigns and their steps: kept once, planned by one at a time, and what ended stays as it ended."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from ledger.errors import KeyReused
+from ledger.settings import Secret
+from ledger.store.campaigns import (
+    StepKind,
+    StepRow,
+    StepState,
+    campaign,
+    campaigns,
+    create_campaign,
+    keep_plan,
+    note_step,
+    open_steps,
+    steps,
+)
+from ledger.store.engine import IN_MEMORY, Store, open_store
+from tests.postgres import postgres
+
+PLACE = (31_337, "0x" + "e" * 40)
+OWNER, OTHER = "0x" + "a" * 40, "0x" + "b" * 40
+STEP = StepRow(1, 0, StepKind.BID, StepState.PLANNED, -1, 2**87 + 5, 0, 100, 400, 2_000, "", '{"0":100}', 1_000)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def store(request: pytest.FixtureRequest) -> Iterator[Store]:
+    if request.param == "sqlite":
+        found = open_store(IN_MEMORY)
+        yield found
+        found.close()
+        return
+    with postgres() as server:
+        found = open_store(Secret(server.fresh()))
+        yield found
+        found.close()
+
+
+def test_same_key_is_the_same_campaign_and_other_jobs_under_it_are_refused(store: Store) -> None:
+    first = create_campaign(store, PLACE, OWNER, "[1]", 5, "mine")
+    assert create_campaign(store, PLACE, OWNER, "[1]", 9, "mine") == first
+    assert create_campaign(store, PLACE, OTHER, "[2]", 5, "mine").number != first.number
+    with pytest.raises(KeyReused):
+        create_campaign(store, PLACE, OWNER, "[2]", 5, "mine")
+    unnamed = [create_campaign(store, PLACE, OWNER, "[1]", 5).number for _ in range(2)]
+    assert len({first.number, *unnamed}) == 3
+    assert [one.number for one in campaigns(store, PLACE, OWNER)] == [*reversed(unnamed), first.number]
+    assert [one.number for one in campaigns(store, PLACE, OWNER, before=unnamed[0])] == [first.number]
+    assert campaigns(store, (1, PLACE[1])) == []
+
+
+def test_plan_on_an_older_version_keeps_nothing(store: Store) -> None:
+    seen = create_campaign(store, PLACE, OWNER, "[]", 5)
+    mine = replace(STEP, campaign=seen.number)
+    assert keep_plan(store, seen, [mine], "bids")
+    assert not keep_plan(store, seen, [replace(mine, number=1)], "twice")
+    assert steps(store, seen.number) == [mine]
+    after = campaign(store, seen.number)
+    assert after is not None
+    assert (after.version, after.note, after.ended) == (1, "bids", False)
+    assert keep_plan(store, after, [], "over", ended=True)
+    assert campaign(store, seen.number) == replace(after, version=2, note="over", ended=True)
+
+
+def test_step_keeps_what_came_of_it_and_an_end_is_final(store: Store) -> None:
+    seen = create_campaign(store, PLACE, OWNER, "[]", 5)
+    mine = replace(STEP, campaign=seen.number)
+    keep_plan(store, seen, [mine], "")
+    note_step(store, mine, StepState.STANDS, round=7, slot=3)
+    note_step(store, mine, StepState.DONE, filled=60, cost_micro=2**70)
+    note_step(store, mine, StepState.REFUSED, text="too late")
+    expected = replace(mine, state=StepState.DONE, round=7, slot=3, filled=60, cost_micro=2**70)
+    assert steps(store, seen.number) == [expected]
+    assert expected.key == f"dispatch {seen.number} step 0"
+
+
+def test_open_steps_are_those_of_campaigns_that_run(store: Store) -> None:
+    rows = [create_campaign(store, PLACE, OWNER, "[]", 5) for _ in range(2)]
+    for row, ended in zip(rows, (False, True), strict=True):
+        keep_plan(store, row, [replace(STEP, campaign=row.number)], "", ended)
+    assert [step.campaign for step in open_steps(store, PLACE, OWNER)] == [rows[0].number]
+    assert open_steps(store, PLACE, OTHER) == []
+
+
+def test_unknown_campaign_is_none(store: Store) -> None:
+    assert campaign(store, 99) is None
