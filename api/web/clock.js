@@ -20,10 +20,10 @@ export async function seen(block, wait_ms = 5000) {
 
 export const now = () => blockTime + Math.floor((performance.now() - seenAt) / 1000);
 
-/** Shows the time left until `data-until` in every element that has one. */
-function tick() {
+/** Shows the time left until `data-until` in every element of `root` that has one. */
+export function tickIn(root) {
   const time = now();
-  for (const element of document.querySelectorAll("[data-until]")) {
+  for (const element of root.querySelectorAll("[data-until]")) {
     const left = Number(element.dataset.until) - time;
     const text = left <= 0 && element.dataset.then ? element.dataset.then : countdown(left);
     if (element.textContent !== text) element.textContent = text;
@@ -33,9 +33,9 @@ function tick() {
   }
 }
 
-export function startClock() {
-  tick();
-  setInterval(tick, 1000);
-}
+export const tickNow = () => tickIn(document);
 
-export const tickNow = tick;
+export function startClock() {
+  tickNow();
+  setInterval(tickNow, 1000);
+}

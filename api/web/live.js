@@ -13,7 +13,8 @@ export function listen(listener) {
 
 export const liveState = () => state;
 
-function tell(kind, event) {
+/** Tells everyone who listens. */
+export function tell(kind, event) {
   for (const listener of [...listeners]) {
     try {
       listener(kind, event);

@@ -1,10 +1,11 @@
 // Who one is here: a dialog with the three ways to act, and what the current one is.
-import { h, icon, put } from "/web/dom.js";
+import { h, put } from "/web/dom.js";
 import { facts, get, post } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { copyButton } from "/web/parts/fields.js";
+import { openSheet } from "/web/parts/sheet.js";
 import { act, become, identity, settled } from "/web/session.js";
 
 const FAUCET = "100000 USD";
@@ -13,20 +14,8 @@ const FAUCET = "100000 USD";
 export function openAccount() {
   return new Promise((resolve) => {
     const body = h("div", { class: "stack" });
-    const dialog = h(
-      "dialog",
-      { class: "sheet", "aria-labelledby": "account-title" },
-      h("header", {}, h("h2", { id: "account-title" }, t("account.title")), h("button", { class: "plain round", "aria-label": t("close"), onclick: () => dialog.close() }, icon("close"))),
-      body,
-    );
-    dialog.addEventListener("close", () => {
-      dialog.remove();
-      resolve(identity());
-    });
-    dialog.addEventListener("click", (event) => event.target === dialog && dialog.close());
-    document.body.append(dialog);
+    const dialog = openSheet(t("account.title"), body, () => resolve(identity()));
     identity() ? showCurrent(body, dialog) : showChoices(body, dialog);
-    dialog.showModal();
   });
 }
 

@@ -21,7 +21,7 @@ function card(lease, side, again) {
   const { product } = lease;
   return h(
     "article",
-    { class: `leasecard ${stateOf(lease)}` },
+    { class: `leasecard ${stateOf(lease)}`, "data-key": lease.lease },
     ring(lease),
     h(
       "div",

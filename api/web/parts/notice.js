@@ -4,24 +4,37 @@ import { t } from "/web/i18n.js";
 
 let area = null;
 
+const NOTE_MS = 10_000;
+
 /** Where notes appear; a screen reader reads them out. */
 export function noticeArea() {
   area = h("div", { class: "notices", "aria-live": "polite", role: "status" });
   return area;
 }
 
-/** Shows a note; gives back how to change and how to end it. */
-export function say(text, kind = "note", lasts_ms = 6000) {
+/**
+ * What stands behind an open dialog can be neither read nor pressed: the notes stand in the dialog meanwhile. Gives back
+ * how they go home.
+ */
+export function noticesIn(dialog) {
+  const home = area?.parentNode;
+  if (home) dialog.append(area);
+  return () => home?.append(area);
+}
+
+/** Shows a note; gives back how to change it. A failure stays until it is closed, good news go by themselves. */
+export function say(text, kind = "note") {
   const body = h("div", {}, text);
   const note = h("div", { class: `notice ${kind}` }, body, h("button", { class: "plain round", "aria-label": t("close"), onclick: () => note.remove() }, icon("close")));
   area?.append(note);
-  const leave = () => setTimeout(() => note.remove(), lasts_ms);
-  if (kind !== "busy") leave();
+  const leave = () => setTimeout(() => (note.matches(":hover, :focus-within") ? leave() : note.remove()), NOTE_MS);
+  const stays = (now) => now === "busy" || now === "bad";
+  if (!stays(kind)) leave();
   return {
     change(next, nextKind) {
       put(body, next);
       note.className = `notice ${nextKind}`;
-      if (nextKind !== "busy") leave();
+      if (!stays(nextKind)) leave();
     },
   };
 }
@@ -43,8 +56,10 @@ export function problemBox(error, again = null) {
 
 /** Runs what a button starts: the button waits, a note follows along and ends with `done`, a failure says what to do. */
 export async function follow(button, title, work, done = null) {
+  // A disabled button would lose the focus: this one keeps it and does nothing meanwhile.
+  if (isBusy(button)) return null;
   const note = say(t("act.working", { title }), "busy");
-  if (button) button.disabled = true;
+  button?.setAttribute("aria-disabled", "true");
   try {
     const result = await work((text) => note.change(text, "busy"));
     note.change(done ?? t("act.done", { title }), "good");
@@ -53,8 +68,11 @@ export async function follow(button, title, work, done = null) {
     note.change(problemBox(error), "bad");
     return null;
   } finally {
-    if (button) button.disabled = false;
+    button?.removeAttribute("aria-disabled");
   }
 }
+
+/** Whether a button may not be pressed now. */
+export const isBusy = (button) => button?.getAttribute("aria-disabled") === "true";
 
 export const nothing = (text, ...more) => h("p", { class: "nothing" }, text, " ", more);

@@ -23,6 +23,7 @@ export function orderRows(rows) {
       [t("col.state"), state, "right"],
     ],
     rows,
+    { key: (row) => `${row.product} ${row.round} ${row.slot}` },
   );
 }
 
@@ -41,14 +42,24 @@ function state(row) {
   return h("span", {}, row.filled ? t("order.part", { units: units(row.filled) }) : t("order.none"), why, h("a", { href: again }, t("order.again")));
 }
 
+/** What settled rounds cleared at, by product and round: that never changes again. */
+const cleared = new Map();
+
 /** How far the limit was from what its round cleared at. */
 async function explain(row, box) {
+  const round = `/products/${encodeURIComponent(row.product)}/depth?round=${row.round}`;
+  if (!cleared.has(round)) {
+    const depth = await get(round).catch(() => null);
+    if (!depth) return;
+    cleared.set(round, depth.data.clearing?.price?.price_micro ?? null);
+  }
+  put(box, apart(row, cleared.get(round)));
+}
+
+function apart(row, price) {
   const { class_id: classId } = productOf(row.product);
-  const depth = await get(`/products/${encodeURIComponent(row.product)}/depth?round=${row.round}`).catch(() => null);
-  if (!depth) return;
-  const price = depth.data.clearing?.price?.price_micro ?? null;
   const mine = row.price.price_micro;
-  if (price === null) put(box, t("order.quiet"));
-  else if (row.filled || price === mine || price < mine === (row.kind === "bid")) put(box, t("order.share"));
-  else put(box, t("order.apart", { price: referenceText(price, classId), share: percent((Math.abs(price - mine) * 10_000) / price) }));
+  if (price === null) return t("order.quiet");
+  if (row.filled || price === mine || price < mine === (row.kind === "bid")) return t("order.share");
+  return t("order.apart", { price: referenceText(price, classId), share: percent((Math.abs(price - mine) * 10_000) / price) });
 }

@@ -1,11 +1,12 @@
 // Turning units into compute: one chooses a site that owes them, or takes the one with the best record.
-import { h, icon, put } from "/web/dom.js";
+import { h, put } from "/web/dom.js";
 import { number, percent, units } from "/web/format.js";
 import { all } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { placeName } from "/web/names.js";
 import { field, select } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
+import { openSheet } from "/web/parts/sheet.js";
 import { act, preview, settled } from "/web/session.js";
 
 const ASKED_MAX = 40;
@@ -16,10 +17,7 @@ export function redeemButton(product, again) {
 
 async function openRedeem(product, again) {
   const body = h("div", { class: "stack" });
-  const dialog = h("dialog", { class: "sheet", "aria-labelledby": "redeem-title" }, h("header", {}, h("h2", { id: "redeem-title" }, t("redeem.title")), h("button", { class: "plain round", "aria-label": t("close"), onclick: () => dialog.close() }, icon("close"))), body);
-  dialog.addEventListener("close", () => dialog.remove());
-  document.body.append(dialog);
-  dialog.showModal();
+  const dialog = openSheet(t("redeem.title"), body);
   try {
     const { data } = await all("/sites", 500);
     put(body, h("p", { class: "muted" }, t("redeem.asking")));

@@ -7,7 +7,7 @@ import { get } from "/web/http.js";
 import { market, roundSeconds } from "/web/market.js";
 import { fund, whoever } from "/web/parts/account.js";
 import { chips, field, paused } from "/web/parts/fields.js";
-import { follow, problemBox } from "/web/parts/notice.js";
+import { follow, isBusy, problemBox } from "/web/parts/notice.js";
 import { actAll, address, apiKey, identity, preview } from "/web/session.js";
 
 const BUFFER_BP = 200;
@@ -25,6 +25,8 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
   const ask = async () => {
     const mine = ++state.turn;
     state.body = bodyOf(product, state, amount.value, limit.value);
+    // Until it says what these numbers cost, the button does nothing: nobody buys at numbers that they have changed.
+    button.setAttribute("aria-disabled", "true");
     if (!state.body) return put(shown, h("p", { class: "muted" }, t("ticket.fill")));
     try {
       const answer = await preview("/orders", state.body);
@@ -32,16 +34,25 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
       state.answer = answer;
       drawCosts(shown, answer, product, state, ask);
     } catch (error) {
-      if (mine === state.turn) put(shown, problemBox(error));
+      if (mine !== state.turn) return;
+      state.answer = null;
+      put(shown, problemBox(error));
     }
-    if (mine === state.turn) put(button, label(state, product));
+    put(button, label(state, product));
+    button.removeAttribute("aria-disabled");
     tickNow();
   };
-  const soon = paused(ask, 250);
+  const later = paused(ask, 250);
+  const soon = () => {
+    state.turn += 1;
+    button.setAttribute("aria-disabled", "true");
+    later();
+  };
   amount.addEventListener("input", soon);
   limit.addEventListener("input", soon);
   const submit = async (event) => {
     event.preventDefault();
+    if (isBusy(button)) return;
     const known = identity() !== null;
     if (!(await whoever())) return;
     if (!known) await ask();

@@ -84,15 +84,19 @@ function auditReport(data) {
   if (data.state === "none") return nothing(t("audit.never"));
   const progress = typeof data.progress === "object" && data.progress ? data.progress.done / Math.max(1, data.progress.whole) : 0;
   if (data.state === "running") return [h("progress", { value: String(progress), max: "1", "aria-label": t("audit.progress") }), h("p", { class: "muted" }, t("audit.running"), " ", data.progress?.step ?? "")];
+  if (data.state === "failed") return h("div", { class: "problem", role: "alert" }, h("strong", {}, t("audit.failed")), h("p", {}, data.why ?? t("problem.tryAgain")));
   const clean = data.state === "clean";
   return [
     h("p", { class: `verdict ${clean ? "good" : "bad"}` }, h("span", { class: "seal", "aria-hidden": "true" }, clean ? "✓" : "!"), h("span", {}, h("strong", {}, t(clean ? "audit.clean" : "audit.faults")), h("small", {}, t("audit.when", { block: number(data.block ?? 0), ms: number(data.took_ms ?? 0) })))),
     h("ul", { class: "checks" }, (data.checks ?? []).map((each) => h("li", { class: each.findings ? "bad" : "good" }, h("span", { class: "mono" }, each.id), h("span", {}, each.what), h("span", { class: "number" }, each.findings ? t("audit.findings", { count: number(each.findings) }) : "✓")))),
-    data.findings?.length ? h("ul", { class: "plainlist" }, data.findings.slice(0, 50).map((each) => h("li", { class: "mono wrap" }, typeof each === "string" ? each : JSON.stringify(each)))) : null,
+    data.findings?.length ? h("ul", { class: "plainlist" }, data.findings.slice(0, 50).map(finding)) : null,
     data.proof ? h("p", { class: "fine mono wrap" }, t("audit.repeat", { command: data.proof }), " ", copyButton(data.proof)) : null,
     data.root ? h("p", { class: "fine mono wrap" }, t("audit.root", { root: data.root })) : null,
   ];
 }
+
+const finding = (each) =>
+  h("li", { class: "wrap" }, h("strong", {}, `${each.rule} `), t("audit.finding", { where: each.where ?? "", block: number(each.block ?? 0), expected: String(each.expected ?? ""), actual: String(each.actual ?? "") }));
 
 function accountBox() {
   const who = h("input", { type: "text", placeholder: "0x…", autocomplete: "off", spellcheck: "false" });

@@ -1,6 +1,7 @@
 // What one has: money, units, orders, leases with their clocks, and every line of the account.
 import { again } from "/web/again.js";
-import { h, put } from "/web/dom.js";
+import { h } from "/web/dom.js";
+import { renew } from "/web/renew.js";
 import { dollars, moment, momentBoth, number, short, units, usd } from "/web/format.js";
 import { get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
@@ -47,11 +48,11 @@ async function drawAll(boxes) {
   const [account, statement, leases, recent] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`), get(`/orders?owner=${address()}&limit=12`)]);
   const { data } = account;
   const redraw = () => drawAll(boxes);
-  put(boxes.money, tiles(data, leases.data));
-  put(boxes.units, holdings(data.holdings ?? [], redraw));
-  put(boxes.orders, orderRows(recent.data.slice(0, 12)));
-  put(boxes.leases, leaseCards(leases.data, "holder", redraw));
-  put(boxes.lines, lines(statement.data));
+  renew(boxes.money, tiles(data, leases.data));
+  renew(boxes.units, holdings(data.holdings ?? [], redraw));
+  renew(boxes.orders, orderRows(recent.data.slice(0, 12)));
+  renew(boxes.leases, leaseCards(leases.data, "holder", redraw));
+  renew(boxes.lines, lines(statement.data));
 }
 
 function tiles(account, leases) {
@@ -116,6 +117,7 @@ function holdings(rows, redraw) {
       ["", (row) => h("span", { class: "row tight end" }, redeemButton(row, redraw), h("a", { class: "button", href: productLink(row, `?side=sell&units=${row.units}`) }, t("ticket.sell"))), "right"],
     ],
     rows,
+    { key: (row) => row.product },
   );
 }
 
@@ -135,5 +137,6 @@ function lines(rows) {
       [t("col.proof"), (row) => h("span", { class: "mono", title: row.transaction }, short(row.transaction)), "right"],
     ],
     rows,
+    { key: (row) => `${row.transaction} ${row.log_index} ${row.asset} ${row.what}` },
   );
 }

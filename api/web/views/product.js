@@ -2,6 +2,7 @@
 import { again } from "/web/again.js";
 import { now } from "/web/clock.js";
 import { h, icon, put } from "/web/dom.js";
+import { renew } from "/web/renew.js";
 import { compact, momentBoth, moment, number, referenceName, referencePrice, unitPriceText, units, windowText } from "/web/format.js";
 import { all, get, query } from "/web/http.js";
 import { t } from "/web/i18n.js";
@@ -61,11 +62,11 @@ async function drawAll(path, state, boxes) {
   state.product = product.data;
   state.depth = depth.data;
   state.clearings = clearings.data;
-  put(boxes.head, headline(state.product, state.depth));
+  renew(boxes.head, headline(state.product, state.depth));
   put(boxes.curve, curve(state.depth, state.product.class_id));
   put(boxes.rounds.querySelector("#round"), roundName(state));
   put(boxes.book, book(state.depth, state.product));
-  put(boxes.fills, fills(state));
+  renew(boxes.fills, fills(state));
   if (state.chart) state.chart.update(traded(state));
   else if (boxes.history.isConnected) drawHistory(state, boxes.history);
 }
@@ -153,6 +154,7 @@ function fills(state) {
       ["", audit, "right"],
     ],
     rows,
+    { key: (row) => row.round },
   );
   return [list, quiet ? h("p", { class: "fine" }, t("product.quiet", { count: number(quiet) })) : null];
 }

@@ -435,6 +435,8 @@ export const EN = {
   "audit.never": "Nobody has run one since the start.",
   "audit.clean": "Clean: nothing is wrong",
   "audit.faults": "Something is wrong",
+  "audit.failed": "The audit could not be done",
+  "audit.finding": "{where}, block {block}: expected {expected}, found {actual}",
   "audit.when": "at block {block}, in {ms} ms",
   "audit.findings": "findings: {count}",
   "audit.repeat": "Repeat it from a node alone: {command}",

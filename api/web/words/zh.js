@@ -435,6 +435,8 @@ export const ZH = {
   "audit.never": "启动以来尚未运行过。",
   "audit.clean": "无误：没有发现问题",
   "audit.faults": "发现问题",
+  "audit.failed": "审计未能完成",
+  "audit.finding": "{where}，区块 {block}：应为 {expected}，实为 {actual}",
   "audit.when": "区块 {block}，用时 {ms} 毫秒",
   "audit.findings": "{count} 个问题",
   "audit.repeat": "仅凭一个节点即可重复：{command}",
