@@ -20,7 +20,7 @@ LAYERS = {
     name: layer
     for layer, names in enumerate(
         (
-            "remedies",
+            "remedies agent.batch",
             "errors",
             "units codec",
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
@@ -28,7 +28,8 @@ LAYERS = {
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document agent.merkle",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings",
-            "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope",
+            "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
+            "agent.slurm",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
@@ -42,9 +43,10 @@ LAYERS = {
             "localchain.door market delivery dispatch.offers dispatch.preview deployment keeping.backlog "
             "history.index audit.headers "
             "audit.replay cli.console",
-            "keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress cli.session demo.stage",
-            "audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox cli.services "
-            "demo.trading",
+            "keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "
+            "cli.session demo.stage",
+            "audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
+            "cli.services demo.trading",
             "cli.audit demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",
