@@ -5,6 +5,7 @@ gives nothing away.
 """
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from enum import Enum
 from secrets import token_hex, token_urlsafe
@@ -141,8 +142,7 @@ class Accounts:
             "withdraw_to": ",".join(sorted(withdraw_to)),
             "hash": hashed(secret),
         }
-        with self.store.write() as connection:
-            connection.execute(insert(_keys), row)
+        self.store.redo(lambda connection: connection.execute(insert(_keys), row))
         return secret, key
 
     def key_of(self, secret: str) -> ApiKey | None:
@@ -158,8 +158,7 @@ class Accounts:
     def revoke(self, key_id: str, now_s: int) -> bool:
         """Ends a key at once; whether there was one to end."""
         ended = update(_keys).where(_keys.c.key_id == key_id, _keys.c.revoked_s.is_(None)).values(revoked_s=now_s)
-        with self.store.write() as connection:
-            return bool(connection.execute(ended).rowcount)
+        return self.store.redo(lambda connection: bool(connection.execute(ended).rowcount))
 
     def _keys(self, wanted: Select[Any]) -> list[ApiKey]:
         with self.store.read() as connection:
@@ -169,17 +168,19 @@ class Accounts:
 
     def spend(self, key: ApiKey, day: int, micro: int) -> int | None:
         """Counts an amount against the key's limit of that day; what is left, or None where it is more than that."""
-        with self.store.write() as connection:
+
+        def counted(connection: Connection) -> int | None:
             left = key.limit_micro_per_day - self._spent(connection, key.key_id, day) - micro
             if left < 0:
                 return None
             self._count(connection, key.key_id, day, micro)
-        return left
+            return left
+
+        return self.store.redo(counted)
 
     def unspend(self, key: ApiKey, day: int, micro: int) -> None:
         """Takes back what was counted for something that was not done."""
-        with self.store.write() as connection:
-            self._count(connection, key.key_id, day, -micro)
+        self.store.redo(lambda connection: self._count(connection, key.key_id, day, -micro))
 
     def left_micro(self, key: ApiKey, day: int) -> int:
         """What the key may still spend on that day."""
@@ -200,7 +201,8 @@ class Accounts:
         """Whose turn a request is. Of many that come at once, exactly one is the first."""
         mine = (_requests.c.key_id == key_id, _requests.c.key == key)
         row = {"key_id": key_id, "key": key, "fingerprint": fingerprint, "started_s": now_s}
-        with self.store.write() as connection:
+
+        def begun(connection: Connection) -> Begun:
             connection.execute(delete(_requests).where(_requests.c.started_s < now_s - KEPT_S))
             found = connection.execute(select(_requests).where(*mine)).first()
             if found is None:
@@ -213,44 +215,49 @@ class Accounts:
             if found.started_s > now_s - IN_FLIGHT_S:
                 return Begun(Turn.IN_FLIGHT)
             connection.execute(update(_requests).where(*mine).values(started_s=now_s))
-        return Begun(Turn.FIRST)
+            return Begun(Turn.FIRST)
+
+        return self.store.redo(begun)
 
     def finish(self, key_id: str, key: str, status: int, body: str) -> None:
         """Keeps a request's answer."""
         mine = (_requests.c.key_id == key_id, _requests.c.key == key)
-        with self.store.write() as connection:
-            connection.execute(update(_requests).where(*mine).values(status=status, body=body))
+        answered = update(_requests).where(*mine).values(status=status, body=body)
+        self.store.redo(lambda connection: connection.execute(answered))
 
     def forget(self, key_id: str, key: str) -> None:
         """Lets a request that did nothing be made again."""
         mine = (_requests.c.key_id == key_id, _requests.c.key == key)
-        with self.store.write() as connection:
-            connection.execute(delete(_requests).where(*mine, _requests.c.status.is_(None)))
+        undone = delete(_requests).where(*mine, _requests.c.status.is_(None))
+        self.store.redo(lambda connection: connection.execute(undone))
 
     # ---- logins
 
     def new_nonce(self, now_s: int, life_s: int) -> str:
         """A number that one login may use once."""
         nonce = token_hex(16)
-        with self.store.write() as connection:
-            connection.execute(delete(_nonces).where(_nonces.c.until_s <= now_s))
-            connection.execute(insert(_nonces), {"nonce": nonce, "until_s": now_s + life_s})
+        self._renew(_nonces, now_s, {"nonce": nonce, "until_s": now_s + life_s})
         return nonce
 
     def use_nonce(self, nonce: str, now_s: int) -> bool:
         """Uses a nonce up; False for one that was used, is too old, or never was."""
         mine = delete(_nonces).where(_nonces.c.nonce == nonce, _nonces.c.until_s > now_s)
-        with self.store.write() as connection:
-            return bool(connection.execute(mine).rowcount)
+        return self.store.redo(lambda connection: bool(connection.execute(mine).rowcount))
 
     def open_session(self, address: str, now_s: int, life_s: int) -> str:
         """A token by which `address` is known until its life ends."""
         token = "cs_" + token_urlsafe(32)
-        with self.store.write() as connection:
-            connection.execute(delete(_sessions).where(_sessions.c.until_s <= now_s))
-            row = {"hash": hashed(token), "address": address, "until_s": now_s + life_s}
-            connection.execute(insert(_sessions), row)
+        self._renew(_sessions, now_s, {"hash": hashed(token), "address": address, "until_s": now_s + life_s})
         return token
+
+    def _renew(self, table: Table, now_s: int, row: Mapping[str, Any]) -> None:
+        """Adds a row, and takes out those that have ended."""
+
+        def renewed(connection: Connection) -> None:
+            connection.execute(delete(table).where(table.c.until_s <= now_s))
+            connection.execute(insert(table), row)
+
+        self.store.redo(renewed)
 
     def session_of(self, token: str, now_s: int) -> str | None:
         """Whose session a token opens; None where it has ended."""

@@ -9,6 +9,7 @@ A queued order with a reason is held: the chain would not place it now, but may 
 An order is its digest: the same order given twice is one row. Who puts one here has checked its signature.
 """
 
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -43,6 +44,9 @@ REASON_LENGTH_MAX = 400
 
 QUEUED_MAX = 100_000
 """How many orders may wait in a queue: each round of each owner has 80 at most, but owners cost nothing."""
+
+OWNER_QUEUED_MAX = 1_600
+"""How many of one owner may: twenty rounds, each as full as it gets. Who signs for more comes back as they end."""
 
 
 class Stage(StrEnum):
@@ -146,26 +150,39 @@ class RelayQueue:
         """Keeps orders, all of them or none, and gives them as they stand now, in the order they came.
 
         One that is here already is left as it is. Raises OrderNumberTaken where the owner has signed another order with
-        the same number for the same round, and Unavailable where more than QUEUED_MAX would wait.
+        the same number for the same round, and Unavailable where more than QUEUED_MAX would wait, or OWNER_QUEUED_MAX
+        of one owner.
         """
         fresh = {order.digest: order for order in orders}
-        with self.store.write() as connection:
-            known = set(self._found(connection, _c.digest, fresh))
-            rows = [_row(order, accepted_ms) for digest, order in fresh.items() if digest not in known]
-            self._refuse_taken(connection, [order for digest, order in fresh.items() if digest not in known])
-            if rows:
-                self._refuse_too_many(connection, len(rows))
-                connection.execute(insert(_orders), rows)
-            found = self._found(connection, _c.digest, fresh)
+
+        def kept(connection: Connection) -> dict[bytes, QueuedOrder]:
+            known = self._found(connection, _c.digest, fresh)
+            new = [order for digest, order in fresh.items() if digest not in known]
+            if not new:
+                return known
+            self._refuse_taken(connection, new)
+            self._refuse_too_many(connection, new)
+            connection.execute(insert(_orders), [_row(order, accepted_ms) for order in new])
+            return self._found(connection, _c.digest, fresh)
+
+        found = self.store.redo(kept)
         return [found[order.digest] for order in orders]
 
-    def _refuse_too_many(self, connection: Connection, more: int) -> None:
-        queued = connection.execute(select(func.count()).where(_c.stage == Stage.QUEUED)).scalar_one()
-        if queued + more > QUEUED_MAX:
-            raise Unavailable(
-                f"{queued:,} signed orders wait already, and {more:,} more would be above {QUEUED_MAX:,}.",
-                "Try again when their rounds have ended, or place the order yourself.",
-            )
+    def _refuse_too_many(self, connection: Connection, new: Sequence[NewOrder]) -> None:
+        waiting = _c.stage == Stage.QUEUED
+        queued, first = connection.execute(select(func.count(), func.min(_c.round)).where(waiting)).one()
+        if queued + len(new) > QUEUED_MAX:
+            raise _full(f"{queued:,} signed orders wait", len(new), QUEUED_MAX)
+        more = Counter(order.owner for order in new)
+        standing = Counter[str]()
+        # What an owner had in rounds before the first that anything waits for is not looked at.
+        since = () if first is None else (_c.round >= first,)
+        for part in _parts(more):
+            mine = select(_c.owner, func.count()).where(_c.owner.in_(part), waiting, *since).group_by(_c.owner)
+            standing.update({row[0]: row[1] for row in connection.execute(mine)})
+        for owner, count in more.items():
+            if standing[owner] + count > OWNER_QUEUED_MAX:
+                raise _full(f"{standing[owner]:,} signed orders of {owner} wait", count, OWNER_QUEUED_MAX)
 
     def _refuse_taken(self, connection: Connection, orders: Sequence[NewOrder]) -> None:
         taken: set[tuple[str, int, int]] = set()
@@ -196,20 +213,22 @@ class RelayQueue:
     def claim(self, batches: Mapping[str, Sequence[int]]) -> dict[str, list[int]]:
         """Marks queued orders, by number, as relayed by the batch of that name, before it is sent: so that no other
         keeper relays them, and that whoever comes after a crash knows what to look for. Gives those that were free."""
-        claimed: dict[str, list[int]] = {}
-        with self.store.write() as connection:
+
+        def claimed(connection: Connection) -> dict[str, list[int]]:
+            free: dict[str, set[int]] = {name: set() for name in batches}
             for name, numbers in batches.items():
-                free: set[int] = set()
                 for part in _parts(numbers):
                     take = update(_orders).where(_c.number.in_(part), _c.stage == Stage.QUEUED)
-                    free |= set(connection.scalars(take.values(stage=Stage.RELAYED, batch=name).returning(_c.number)))
-                claimed[name] = [number for number in numbers if number in free]
-        return claimed
+                    taken = take.values(stage=Stage.RELAYED, batch=name).returning(_c.number)
+                    free[name] |= set(connection.scalars(taken))
+            return {name: [number for number in numbers if number in free[name]] for name, numbers in batches.items()}
+
+        return self.store.redo(claimed)
 
     def note_intent(self, batch: str, intent: int) -> None:
         """Which intent of the sender a batch became."""
-        with self.store.write() as connection:
-            connection.execute(update(_orders).where(_c.batch == batch).values(intent=intent))
+        noted = update(_orders).where(_c.batch == batch).values(intent=intent)
+        self.store.redo(lambda connection: connection.execute(noted))
 
     def batches(self) -> dict[str, int]:
         """The batches whose end is not known, by name, with the round that they are for."""
@@ -224,8 +243,7 @@ class RelayQueue:
     def release(self, name: str) -> None:
         """Puts the orders of a batch that was never sent back into the queue."""
         unsent = update(_orders).where(_c.batch == name, _c.stage == Stage.RELAYED)
-        with self.store.write() as connection:
-            connection.execute(unsent.values(_BACK))
+        self.store.redo(lambda connection: connection.execute(unsent.values(_BACK)))
 
     def note(
         self,
@@ -240,10 +258,13 @@ class RelayQueue:
             (_SKIP, [{"of": number, "why": why[:REASON_LENGTH_MAX]} for number, why in (skipped or {}).items()]),
             (_RETURN, [{"of": number} for number in returned]),
         ]
-        with self.store.write() as connection:
+
+        def noted(connection: Connection) -> None:
             for statement, rows in changes:
                 if rows:
                     connection.execute(statement, rows)
+
+        self.store.redo(noted)
 
     def reject(self, reasons: Mapping[int, str]) -> None:
         """Skips queued orders that the chain would pass over, without a transaction; why, by number."""
@@ -258,8 +279,8 @@ class RelayQueue:
             return
         change = update(_orders).where(_c.number == bindparam("of"), _c.stage == Stage.QUEUED)
         rows = [{"of": number, "why": why[:REASON_LENGTH_MAX]} for number, why in reasons.items()]
-        with self.store.write() as connection:
-            connection.execute(change.values(reason=bindparam("why"), **values), rows)
+        held = change.values(reason=bindparam("why"), **values)
+        self.store.redo(lambda connection: connection.execute(held, rows))
 
     def expire(self, round_: int) -> int:
         """Ends the queued orders of rounds before `round_`; gives how many."""
@@ -267,8 +288,8 @@ class RelayQueue:
         with self.store.read() as connection:
             if connection.execute(_of(Stage.QUEUED).where(_c.round < round_).limit(1)).first() is None:
                 return 0
-        with self.store.write() as connection:
-            return int(connection.execute(late.values(stage=Stage.EXPIRED)).rowcount)
+        ended = late.values(stage=Stage.EXPIRED)
+        return self.store.redo(lambda connection: int(connection.execute(ended).rowcount))
 
     # ---- what is shown
 
@@ -306,6 +327,13 @@ class RelayQueue:
             for one in _read(connection.execute(select(_orders).where(column.in_(part)))):
                 found[one.order.digest] = one
         return found
+
+
+def _full(what: str, more: int, most: int) -> Unavailable:
+    return Unavailable(
+        f"{what} already, and {more:,} more would be above {most:,}.",
+        "Try again when their rounds have ended, or place the order yourself.",
+    )
 
 
 def _parts(values: Collection[Any]) -> Iterator[list[Any]]:

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from ledger.settings import Secret
-from ledger.store.accounts import IN_FLIGHT_S, KEPT_S, Accounts, ApiKey, Turn
+from ledger.store.accounts import IN_FLIGHT_S, KEPT_S, Accounts, ApiKey, Begun, Turn
 from ledger.store.engine import IN_MEMORY, open_store
 
 ADDRESS = "0x" + "a" * 40
@@ -135,3 +137,37 @@ def test_a_session_is_its_address_until_it_ends(accounts: Accounts) -> None:
     assert accounts.session_of(token, 14) == ADDRESS
     assert accounts.session_of(token, 15) is None
     assert accounts.session_of(token + "x", 6) is None
+
+
+# ---- two processes, one PostgreSQL
+
+
+def test_of_two_that_meet_on_postgresql_none_fails_and_nothing_is_counted_wrong(postgres_url: Secret) -> None:
+    """Each reads before the other wrote: the database refuses one of them, which begins anew."""
+    stores = [open_store(postgres_url) for _ in range(2)]
+    first, second = (Accounts(store) for store in stores)
+    _, key = new_key(first, 100)
+    for other, mine, expected in (
+        (lambda: second.spend(key, 1, 70), lambda: first.spend(key, 1, 20), 10),
+        (lambda: second.spend(key, 2, 70), lambda: first.spend(key, 2, 40), None),
+        (
+            lambda: second.begin(key.key_id, "invoice", "f", 10),
+            lambda: first.begin(key.key_id, "invoice", "f", 10),
+            Begun(Turn.IN_FLIGHT),
+        ),
+    ):
+        turns: list[object] = []
+
+        def overtaken(
+            _connection: object, _cursor: object, statement: str, *_: object, other: Any = other, turns: Any = turns
+        ) -> None:
+            if statement.startswith("INSERT") and not turns:
+                turns.append(None)
+                turns[0] = other()
+
+        event.listen(stores[0].engine, "before_cursor_execute", overtaken)
+        assert mine() == expected
+        event.remove(stores[0].engine, "before_cursor_execute", overtaken)
+        assert len(turns) == 1, "they did not meet"
+    for store in stores:
+        store.close()

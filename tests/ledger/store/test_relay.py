@@ -1,16 +1,18 @@
 """The queue of signed orders: each order once, each number once, and every order ends in one way."""
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import event
 
 from ledger.errors import OrderNumberTaken, Unavailable, UnknownIntent
 from ledger.settings import Secret
-from ledger.store.engine import IN_MEMORY, open_store
+from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
 
 OWNER = "0x" + "a" * 40
@@ -225,3 +227,67 @@ def test_orders_only_move_as_drawn(acts: list[tuple[str, int]]) -> None:
         before = after
     assert sum(queue.counts().values()) == len(before)
     store.close()
+
+
+def test_accept_refuses_more_than_one_owner_may_have_waiting(
+    queue: RelayQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over all rounds together; what others have, and what has ended, does not count."""
+    monkeypatch.setattr("ledger.store.relay.OWNER_QUEUED_MAX", 3)
+    other = "0x" + "b" * 40
+    queue.accept([new_order(1, 7), new_order(2, 8), new_order(3, 9), new_order(4, owner=other)], 5)
+    with pytest.raises(Unavailable, match=f"3 signed orders of {OWNER} wait already, and 1 more"):
+        queue.accept([new_order(5, 10), new_order(6, owner=other)], 5)
+    assert len(queue.latest()) == 4, "all or none"
+    assert queue.accept([new_order(1, 7)], 5)[0].number == 1, "what is here already is no more"
+    queue.expire(8)
+    queue.accept([new_order(5, 10)], 5)
+    with pytest.raises(Unavailable):
+        queue.accept([new_order(7, 6)], 5)
+
+
+# ---- two processes, one PostgreSQL
+
+
+@pytest.fixture
+def two(postgres_url: Secret) -> Iterator[tuple[RelayQueue, RelayQueue]]:
+    stores = [open_store(postgres_url) for _ in range(2)]
+    yield RelayQueue(stores[0]), RelayQueue(stores[1])
+    for store in stores:
+        store.close()
+
+
+def test_of_two_that_accept_one_order_at_once_both_are_given_it(two: tuple[RelayQueue, RelayQueue]) -> None:
+    first, second = two
+    meanwhile: list[list[QueuedOrder]] = []
+
+    @event.listens_for(first.store.engine, "before_cursor_execute")
+    def _overtaken(_connection: object, _cursor: object, statement: str, *_: object) -> None:
+        if statement.startswith("INSERT") and not meanwhile:
+            meanwhile.append([])
+            meanwhile[0] = second.accept([new_order(3)], 1_000)
+
+    [mine] = first.accept([new_order(3)], 2_000)
+    assert meanwhile == [[mine]]
+    assert mine.accepted_ms == 1_000
+
+
+def test_of_two_that_claim_the_same_orders_at_once_each_is_one_ones(two: tuple[RelayQueue, RelayQueue]) -> None:
+    first, second = two
+    numbers = [one.number for one in first.accept([new_order(seed) for seed in range(6)], 5)]
+    said: list[dict[str, list[int]]] = []
+    with second.store.write() as connection:
+        connection.exec_driver_sql("UPDATE relay_orders SET stage = 'relayed', batch = 'b' WHERE number <= 3")
+        late = threading.Thread(target=lambda: said.append(first.claim({"a": numbers})))
+        late.start()
+        deadline = time.monotonic() + 60
+        while not _waits_for_a_lock(second.store):
+            assert time.monotonic() < deadline, "the other never came"
+            time.sleep(0.01)
+    late.join(60)
+    assert said == [{"a": numbers[3:]}]
+
+
+def _waits_for_a_lock(store: Store) -> bool:
+    with store.read() as connection:
+        return bool(connection.exec_driver_sql("SELECT count(*) FROM pg_locks WHERE NOT granted").scalar())
