@@ -26,10 +26,11 @@ LAYERS = {
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
-            "audit.books audit.decode audit.tries agent.document agent.merkle",
-            "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings",
+            "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
+            "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
+            "agent.folder",
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
-            "agent.slurm",
+            "agent.slurm agent.local",
             "store.leases",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",

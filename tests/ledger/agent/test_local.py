@@ -1,0 +1,276 @@
+"""Real processes under real wardens: run once, bounded, metered, and ended with all that came of them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from ledger.agent.document import JobDocument
+from ledger.agent.executor import Progress, Run, RunState
+from ledger.agent.folder import LOG_BYTES_MAX, log_of
+from ledger.agent.local import LocalExecutor, _is_held, _sweep
+from ledger.errors import InputError, Unavailable
+
+_NUMBERS = count()
+MIB = 2**20
+
+
+@pytest.fixture
+def runs(tmp_path: Path) -> Iterator[Callable[..., Run]]:
+    """Makes runs, and ends what is left of them."""
+    made: list[Run] = []
+
+    def make(script: str, *, seconds: int = 600, files: dict[str, bytes] | None = None, **facts: int) -> Run:
+        run_id = f"test-{os.getpid()}-{next(_NUMBERS)}"
+        document = JobDocument(("sh", "-c", script), {"GREETING": "hi"}, files or {})
+        run = Run(run_id, 1, document, tmp_path / run_id, 1, 1, 1_000, 1_000 + seconds, **facts)
+        made.append(run)
+        return run
+
+    yield make
+    for run in made:
+        with suppress(Unavailable, FileNotFoundError):
+            LocalExecutor().stop(str(run.folder))
+        _sweep(run.run_id)
+
+
+def until(done: Callable[[], bool], what: str, within_s: float = 30) -> None:
+    end_s = time.monotonic() + within_s
+    while not done():
+        assert time.monotonic() < end_s, what
+        time.sleep(0.01)
+
+
+def over(executor: LocalExecutor, handle: str) -> Progress:
+    until(lambda: executor.poll(handle).state.is_over, "the run does not end")
+    return executor.poll(handle)
+
+
+def ran(run: Run, executor: LocalExecutor | None = None) -> Progress:
+    executor = executor or LocalExecutor()
+    return over(executor, executor.start(run))
+
+
+def marked(run: Run) -> list[int]:
+    """The living processes that carry the run's mark."""
+    found = []
+    for one in Path("/proc").iterdir():
+        with suppress(OSError):
+            zombie = one.name.isdigit() and ") Z " in (one / "stat").read_text(errors="replace")
+            mark = f"COMPUTE_LEDGER_RUN={run.run_id}".encode()
+            if one.name.isdigit() and not zombie and mark in (one / "environ").read_bytes().split(b"\0"):
+                found.append(int(one.name))
+    return found
+
+
+# ---- what a run sees
+
+
+def test_a_command_runs_in_its_folder_with_its_files_and_variables(runs: Callable[..., Run]) -> None:
+    run = runs("cat in.txt; echo $GREETING; echo oh >&2; mkdir out; echo 1 > out/r.txt", files={"in.txt": b"given "})
+    progress = ran(run)
+    assert (progress.state, progress.exit_code) == (RunState.DONE, 0)
+    assert log_of(run.folder) == "given hi\noh\n"
+    assert (run.folder / "files" / "out" / "r.txt").read_text() == "1\n"
+
+
+def test_it_sees_nothing_of_ours(runs: Callable[..., Run]) -> None:
+    secret, _ = os.pipe()
+    os.set_inheritable(secret, True)
+    run = runs("env; echo; ls /proc/self/fd; echo; nice; ulimit -c; umask; cat; ps -o sid= -p $$; echo $$", cpus=1)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("SECRET", "x")
+        assert ran(run).state is RunState.DONE
+    os.close(secret)
+    variables, descriptors, rest = log_of(run.folder).split("\n\n")
+    names = {line.partition("=")[0] for line in variables.splitlines()}
+    ours = {"PATH", "HOME", "TMPDIR", "LANG", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "COMPUTE_LEDGER_RUN"}
+    assert names == ours | {"GREETING", "PWD"} or names == ours | {"GREETING", "PWD", "SHLVL", "_", "OLDPWD"}
+    # Its three, and the one that ls looks through.
+    assert descriptors.split() == ["0", "1", "2", "3"]
+    niceness, core, umask, session, pid = rest.split()
+    assert (core, umask, session == pid, int(niceness) >= 10) == ("0", "0077", True, True)
+    assert run.folder.stat().st_mode & 0o777 == 0o700
+
+
+@pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", -9), ("no-such-command", 127)])
+def test_a_job_that_fails_says_how(runs: Callable[..., Run], script: str, code: int) -> None:
+    progress = ran(runs(script))
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, code)
+
+
+def test_a_command_that_is_not_there_fails_and_the_log_says_so(runs: Callable[..., Run], tmp_path: Path) -> None:
+    run = Run("test-absent", 1, JobDocument(("no-such-program",)), tmp_path / "test-absent", 1, 1, 0, 60)
+    progress = ran(run)
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, 127)
+    assert log_of(run.folder) == "no-such-program: No such file or directory\n"
+
+
+def test_what_this_machine_cannot_run_is_refused(runs: Callable[..., Run], tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="has no containers"):
+        LocalExecutor().start(Run("i", 1, JobDocument(("true",), image="a:b"), tmp_path / "i", 1, 1, 0, 60))
+    with pytest.raises(InputError, match="5000 processors"):
+        LocalExecutor().start(runs("true", cpus=5_000))
+
+
+# ---- bounded
+
+
+def test_a_log_stays_bounded_and_the_job_does_not_wait(runs: Callable[..., Run]) -> None:
+    run = runs("head -c 5000000 /dev/zero | tr '\\0' x; echo end")
+    assert ran(run).state is RunState.DONE
+    assert LOG_BYTES_MAX < (run.folder / "log").stat().st_size < LOG_BYTES_MAX + 100
+    assert log_of(run.folder).endswith("\n[the log is full]\n")
+
+
+def test_memory_beyond_what_is_leased_ends_it(runs: Callable[..., Run]) -> None:
+    taken = f"{sys.executable} -c 'x = bytearray(400 << 20); import time; time.sleep(600)'"
+    progress = ran(runs(taken, memory_bytes=150 * MIB))
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, -9)
+    assert "bytes of memory, 157,286,400 are leased" in progress.text
+    # Far beyond, the kernel gives none at all.
+    progress = ran(runs(taken, memory_bytes=80 * MIB))
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, 1)
+
+
+def test_more_processes_than_may_be_end_it(runs: Callable[..., Run]) -> None:
+    run = runs("for i in $(seq 60); do sleep 600 & done; wait")
+    progress = ran(run, LocalExecutor(processes_max=30))
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, -9)
+    assert "30 may be" in progress.text
+    assert marked(run) == []
+
+
+def test_a_run_is_no_longer_than_its_window_even_without_an_agent(runs: Callable[..., Run]) -> None:
+    progress = ran(runs("sleep 600", seconds=1))
+    assert (progress.state, progress.exit_code) == (RunState.DONE, None)
+    assert "the length of its window" in progress.text
+    assert progress.usage.wall_ms >= 1_000
+
+
+def test_runs_get_processors_of_their_own_while_there_are(runs: Callable[..., Run]) -> None:
+    have = sorted(os.sched_getaffinity(0))
+    executor, asks = LocalExecutor(), "grep Cpus_allowed_list /proc/self/status; sleep 600"
+    first, second = runs(asks, cpus=1), runs(asks, cpus=1)
+    for run in (first, second):
+        executor.start(run)
+        until(lambda run=run: log_of(run.folder).endswith("\n"), "it says nothing")  # type: ignore[misc]
+    given = [int(log_of(run.folder).split()[1]) for run in (first, second)]
+    assert given == [have[0], have[1 % len(have)]]
+
+
+# ---- ended
+
+
+def test_a_stop_ends_also_what_left_its_parent_and_its_session(runs: Callable[..., Run]) -> None:
+    executor = LocalExecutor()
+    run = runs("setsid sh -c 'setsid sleep 601 & sleep 602' & sleep 0.1; trap '' TERM; echo up; sleep 603; sleep 604")
+    handle = executor.start(run)
+    until(lambda: "up" in log_of(run.folder) and len(marked(run)) >= 4, "they do not come up")
+    assert executor.poll(handle).state is RunState.RUNNING
+    executor.stop(handle)
+    progress = executor.poll(handle)
+    assert (progress.state, progress.exit_code, progress.text) == (RunState.DONE, None, "stopped")
+    assert marked(run) == []
+    executor.stop(handle)
+    assert executor.poll(handle) == progress
+
+
+def test_a_job_that_is_told_to_end_may_tidy_up(runs: Callable[..., Run]) -> None:
+    executor = LocalExecutor()
+    run = runs("trap 'echo tidy; exit 0' TERM; echo up; while :; do sleep 0.05; done")
+    handle = executor.start(run)
+    until(lambda: "up" in log_of(run.folder), "it does not come up")
+    executor.stop(handle)
+    assert log_of(run.folder).endswith("tidy\n")
+    assert executor.poll(handle).exit_code is None
+
+
+def test_children_that_stay_behind_end_with_the_command(runs: Callable[..., Run]) -> None:
+    run = runs("setsid sleep 600 & exit 4")
+    assert ran(run).exit_code == 4
+    assert marked(run) == []
+
+
+def test_a_run_whose_warden_was_killed_is_lost_and_what_it_used_is_known(runs: Callable[..., Run]) -> None:
+    executor = LocalExecutor()
+    run = runs("setsid sleep 600 & echo up; sleep 600")
+    handle = executor.start(run)
+    until(lambda: executor.poll(handle).usage.wall_ms > 0, "no usage")
+    os.kill(json.loads((run.folder / "started").read_text())["pid"], signal.SIGKILL)
+    until(lambda: executor.poll(handle).state is RunState.LOST, "it is not lost")
+    assert executor.poll(handle).usage.wall_ms >= 1_000
+    executor.stop(handle)
+    until(lambda: marked(run) == [], "something is left")
+    # Lost is lost: nothing runs it again.
+    assert executor.start(run) == handle
+    assert executor.poll(handle).state is RunState.LOST
+
+
+# ---- metered
+
+
+def test_what_is_used_is_counted_children_included(runs: Callable[..., Run]) -> None:
+    busy = f"{sys.executable} -c 'import time\nwhile time.process_time() < 0.6: pass\nx = bytearray(50 << 20)'"
+    progress = ran(runs(f"{busy}; setsid {busy} & wait; sleep 0.3"))
+    assert 1_200 <= progress.usage.cpu_ms < 2_500
+    assert progress.usage.wall_ms >= 900
+    assert progress.usage.memory_bytes >= 5 * MIB
+    assert progress.usage.gpu_ms == 0
+
+
+# ---- once
+
+
+def test_started_again_it_runs_once(runs: Callable[..., Run]) -> None:
+    executor = LocalExecutor()
+    run = runs("echo x >> ../count; sleep 0.2")
+    handles = {executor.start(run), LocalExecutor().start(run)}
+    assert len(handles) == 1
+    over(executor, handles.pop())
+    until(lambda: not _is_held(run.folder / "lock"), "its warden does not leave")
+    executor.poll(executor.start(run))
+    assert (run.folder / "count").read_text() == "x\n"
+
+
+_STARTER = """
+import sys
+from pathlib import Path
+from ledger.agent.document import JobDocument
+from ledger.agent.executor import Run
+from ledger.agent.local import LocalExecutor
+run_id, folder, script = sys.argv[1:]
+print("go", flush=True)
+LocalExecutor().start(Run(run_id, 1, JobDocument(("sh", "-c", script), {"GREETING": "hi"}), Path(folder), 1, 1, 0, 600))
+print("done", flush=True)
+"""
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.12])
+def test_an_agent_killed_while_it_starts_a_run_starts_it_once(runs: Callable[..., Run], pause_s: float) -> None:
+    run = runs("echo x >> ../count; sleep 0.1")
+    words = [sys.executable, "-c", _STARTER, run.run_id, str(run.folder), run.document.command[2]]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as starter:
+        assert starter.stdout is not None
+        assert starter.stdout.readline() == b"go\n"
+        time.sleep(pause_s)
+        starter.kill()
+    progress = ran(run)
+    assert (progress.state, (run.folder / "count").read_text()) == (RunState.DONE, "x\n")
+
+
+def test_two_agents_at_once_start_it_once(runs: Callable[..., Run]) -> None:
+    run = runs("echo x >> ../count; sleep 0.1")
+    words = [sys.executable, "-c", _STARTER, run.run_id, str(run.folder), run.document.command[2]]
+    starters = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
+    assert [starter.wait(60) for starter in starters] == [0, 0]
+    over(LocalExecutor(), str(run.folder))
+    assert (run.folder / "count").read_text() == "x\n"

@@ -1,0 +1,65 @@
+"""The warden's own rules; what it does to real commands is in test_local."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from ledger.agent import warden
+
+
+def test_it_needs_nothing_but_the_standard_library() -> None:
+    tree = ast.parse(Path(warden.__file__).read_text())
+    names = {node.names[0].name for node in ast.walk(tree) if isinstance(node, ast.Import)}
+    names |= {node.module or "" for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert {name.partition(".")[0] for name in names} <= sys.stdlib_module_names
+
+
+def test_a_folder_that_was_started_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "started").write_text("{}")
+    warden.main(tmp_path)
+    assert sorted(one.name for one in tmp_path.iterdir()) == ["lock", "started"]
+
+
+def test_what_is_written_replaces_what_was_and_leaves_no_half(tmp_path: Path) -> None:
+    warden.write(tmp_path / "usage", {"wall_ms": 1})
+    warden.write(tmp_path / "usage", {"wall_ms": 2})
+    assert [one.name for one in tmp_path.iterdir()] == ["usage"]
+    assert (tmp_path / "usage").read_text() == '{"wall_ms": 2}'
+
+
+def test_descendants_are_all_below_and_no_others() -> None:
+    with subprocess.Popen(["sh", "-c", "sleep 600 & wait"]) as child:
+        while len(found := warden.descendants()) < 2:
+            pass
+        assert child.pid in found
+        assert os.getpid() not in found
+        assert os.getppid() not in found
+        for pid in found:
+            os.kill(pid, 9)
+
+
+def test_a_machine_without_gpus_meters_none(tmp_path: Path) -> None:
+    idle = warden.Gpus([])
+    idle.sample()
+    assert idle.busy_ms == 0
+
+
+def test_memory_that_is_shared_counts_once() -> None:
+    mine = warden.shared_once({os.getpid(): []})
+    assert 0 < mine < 2 * 2**30
+    assert warden.shared_once({2**22 + 1: []}) == 0
+
+
+def test_why_a_run_must_end(tmp_path: Path) -> None:
+    meter = warden.Meter([])
+    order = {"wall_s_max": 100, "memory_bytes": 0, "processes_max": 0}
+    assert warden.why_to_end(order, tmp_path, meter) == ""
+    meter.alive = {os.getpid(): []}
+    assert warden.why_to_end(order, tmp_path, meter) == "killed: it had 1 processes, 0 may be"
+    assert "the length of its window" in warden.why_to_end(order | {"wall_s_max": -1}, tmp_path, meter)
+    meter.memory_bytes = 2**40
+    assert "1 are leased" in warden.why_to_end(order | {"memory_bytes": 1}, tmp_path, meter)
+    (tmp_path / "stop").touch()
+    assert warden.why_to_end(order, tmp_path, meter) == "stopped"
