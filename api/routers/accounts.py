@@ -4,12 +4,13 @@ import csv
 import io
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
 from fastapi import Path as InPath
+from fastapi import Response
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.errors import NotAllowed, problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, answer, page, start_of
 from api.routers.leases import LeaseShape, lease_shape
 from api.routers.products import OrderShape, order_shape
@@ -17,7 +18,7 @@ from api.schemas import Address, Answer, Body, Micro, Page, ProductName, Shape, 
 from api.writes import BOTH, Accepted, Links, Prepared, add_writes, owner_of
 from ledger import Action, InputError, Line, Product, board, format_usd, parse_usd_micro, past, queries
 
-router = APIRouter(prefix="/accounts", tags=["accounts"], responses=problems(400, 404, 410, 422, 429, 502, 503))
+router = Noun(prefix="/accounts", tags=["accounts"], responses=problems(400, 404, 410, 422, 429, 502, 503))
 
 InAddress = Annotated[Address, InPath()]
 FAUCET_MICRO_MAX = 100_000 * 10**6

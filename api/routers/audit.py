@@ -2,18 +2,18 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi import Path as InPath
 
 from api.audits import Audit
 from api.auth import Work
 from api.errors import NotThere, plain, problems
+from api.nouns import Noun
 from api.reads import answer
 from api.routers.products import ClearedAt, Named, OrderShape, cleared_at, order_shape
 from api.schemas import Answer, Shape
 from ledger import past, queries
 
-router = APIRouter(prefix="/audit", tags=["audit"], responses=problems(404, 422, 429, 503))
+router = Noun(prefix="/audit", tags=["audit"], responses=problems(404, 422, 429, 503))
 
 _CODE = "compute-ledger audit --block {block}"
 

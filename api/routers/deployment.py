@@ -3,14 +3,14 @@
 from dataclasses import asdict
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi import Path as InPath
 
 from api.auth import Work
 from api.errors import NotThere, problems
+from api.nouns import Noun
 from api.schemas import Shape
 
-router = APIRouter(prefix="/deployment", tags=["deployment"], responses=problems(404, 422, 429, 503))
+router = Noun(prefix="/deployment", tags=["deployment"], responses=problems(404, 422, 429, 503))
 
 
 class DeploymentShape(Shape):

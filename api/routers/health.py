@@ -2,14 +2,15 @@
 
 import time
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 
 from api.auth import Work
+from api.nouns import Noun
 from api.schemas import Shape
 from api.services import Services
 from ledger import LedgerError, Unavailable, queries
 
-router = APIRouter(prefix="/health", tags=["health"])
+router = Noun(prefix="/health", tags=["health"])
 
 LAG_MAX = 20
 """How many blocks the history may lie behind the node."""

@@ -2,15 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 
 from api.auth import Work
 from api.errors import plain, problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, page, start_of
 from api.schemas import Address, Page, Shape
 from ledger import Event, EventRow, past
 
-router = APIRouter(prefix="/history", tags=["history"], responses=problems(400, 410, 422, 429, 503))
+router = Noun(prefix="/history", tags=["history"], responses=problems(400, 410, 422, 429, 503))
 
 
 class EventShape(Shape):

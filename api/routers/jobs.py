@@ -4,16 +4,17 @@ document is not."""
 from typing import Annotated, Any
 
 from eth_utils.crypto import keccak
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import Depends, Request, Response
 from fastapi import Path as InPath
 from pydantic import Field
 
 from api.auth import Caller, Work, caller_of
 from api.errors import BadRequest, NotAllowed, NotAuthenticated, NotThere, problems
+from api.nouns import Noun
 from api.schemas import Hash, Shape
 from ledger import JobDocument, read_document
 
-router = APIRouter(prefix="/jobs", tags=["jobs"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
+router = Noun(prefix="/jobs", tags=["jobs"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
 
 PRIVATE = {"Cache-Control": "private, no-store", "Content-Disposition": "attachment"}
 """What an answer says that is not for everybody: nobody on the way keeps it, and no browser shows it as a page."""

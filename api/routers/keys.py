@@ -2,17 +2,18 @@
 
 from typing import Annotated, Literal
 
-from fastapi import APIRouter, Response
 from fastapi import Path as InPath
+from fastapi import Response
 from pydantic import Field
 
 from api.auth import Admin, Who, Work, now_s
 from api.errors import NotAllowed, NotAuthenticated, NotThere, problems
+from api.nouns import Noun
 from api.schemas import Address, Body, Micro, Shape, micro
 from api.services import Services
 from ledger import ApiKey
 
-router = APIRouter(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 422, 429, 503))
+router = Noun(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 422, 429, 503))
 
 _SECONDS_PER_DAY = 86_400
 _DEFAULT_MICRO = 10_000 * 10**6

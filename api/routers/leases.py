@@ -3,12 +3,13 @@
 from typing import Annotated, Any
 
 from eth_utils.crypto import keccak
-from fastapi import APIRouter, Query
 from fastapi import Path as InPath
+from fastapi import Query
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.errors import NotThere, problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, answer, page, start_of
 from api.schemas import Address, Answer, Body, Hash, Micro, Page, ProductName, Shape, micro, product_name
 from api.services import Services
@@ -26,7 +27,7 @@ from ledger import (
     share_down,
 )
 
-router = APIRouter(prefix="/leases", tags=["leases"], responses=problems(400, 404, 410, 422, 429, 502, 503))
+router = Noun(prefix="/leases", tags=["leases"], responses=problems(400, 404, 410, 422, 429, 502, 503))
 
 LeaseNumber = Annotated[int, InPath(ge=1, lt=2**63, examples=[1])]
 _BUYER, _PROVIDER = frozenset({"buyer"}), frozenset({"provider"})

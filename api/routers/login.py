@@ -2,15 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import Query, Request
 from pydantic import Field
 
 from api.auth import Who, Work, now_s
 from api.errors import NotAuthenticated, problems
+from api.nouns import Noun
 from api.schemas import Address, Body, Shape
 from api.siwe import LIFE_S, SESSION_S, STATEMENT, Login, check_login, check_signature, read_message, write_message
 
-router = APIRouter(prefix="/login", tags=["login"], responses=problems(400, 401, 422, 429, 503))
+router = Noun(prefix="/login", tags=["login"], responses=problems(400, 401, 422, 429, 503))
 
 
 class NonceShape(Shape):

@@ -2,11 +2,12 @@
 
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.errors import problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, page, start_of
 from api.routers.products import OrderShape, order_shape
 from api.schemas import CODE_EXAMPLE, Address, Body, Page, Price, Shape
@@ -31,7 +32,7 @@ from ledger import (
     typed_data,
 )
 
-router = APIRouter(prefix="/orders", tags=["orders"], responses=problems(400, 404, 410, 422, 429, 502, 503))
+router = Noun(prefix="/orders", tags=["orders"], responses=problems(400, 404, 410, 422, 429, 502, 503))
 
 _SCOPES = {Kind.BID: frozenset({"buyer"}), Kind.ASK: BOTH, Kind.OFFER: frozenset({"provider"})}
 _SECONDS_PER_HOUR = 3_600

@@ -1,15 +1,14 @@
 """The last price of every product, in one compact list."""
 
-from fastapi import APIRouter
-
 from api.auth import Work
 from api.errors import problems
+from api.nouns import Noun
 from api.reads import answer
 from api.routers.products import Filter
 from api.schemas import Answer, Price, Shape
 from ledger import board
 
-router = APIRouter(prefix="/prices", tags=["prices"], responses=problems(422, 429, 503))
+router = Noun(prefix="/prices", tags=["prices"], responses=problems(422, 429, 503))
 _MOST = 1_000
 
 

@@ -2,15 +2,15 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter
 from fastapi import Path as InPath
 
 from api import errors
 from api.errors import NotThere, problems, status_of
+from api.nouns import Noun
 from api.schemas import Shape
 from ledger import CONTRACT_ERRORS, InputError, LedgerError, Unavailable
 
-router = APIRouter(prefix="/problems", tags=["problems"], responses=problems(404, 422, 429))
+router = Noun(prefix="/problems", tags=["problems"], responses=problems(404, 422, 429))
 
 
 class KindShape(Shape):

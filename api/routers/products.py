@@ -2,12 +2,13 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+from fastapi import Depends, Query
 from fastapi import Path as InPath
 from pydantic import Field
 
 from api.auth import Work
 from api.errors import NotThere, problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, answer, page, start_of
 from api.schemas import CODE_EXAMPLE, Address, Answer, Page, Price, ProductName, Shape, product_fields
 from api.services import Services, View
@@ -32,7 +33,7 @@ from ledger import (
     tier_of,
 )
 
-router = APIRouter(prefix="/products", tags=["products"], responses=problems(400, 404, 410, 422, 429, 503))
+router = Noun(prefix="/products", tags=["products"], responses=problems(400, 404, 410, 422, 429, 503))
 
 
 class TradeShape(Shape):

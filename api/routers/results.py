@@ -5,19 +5,20 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Response
+from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError, field_validator
 
 from api.auth import Work
 from api.errors import NotAllowed, NotThere, problems
+from api.nouns import Noun
 from api.routers.jobs import PRIVATE, RawBody, Someone, require_scope
 from api.routers.leases import LeaseNumber
 from api.schemas import Body, Shape
 from api.services import Services
 from ledger import LeaseRow, queries
 
-router = APIRouter(prefix="/leases", tags=["results"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
+router = Noun(prefix="/leases", tags=["results"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
 
 _FILES_MAX, _NAME_MAX = 1_000, 200
 _READINGS_MAX = 20_000

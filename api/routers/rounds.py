@@ -2,16 +2,16 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.errors import problems
+from api.nouns import Noun
 from api.schemas import CODE_EXAMPLE, Address, Body
 from api.writes import BOTH, Prepared, add_writes, owner_of
 from ledger import Action, Product
 
-router = APIRouter(prefix="/rounds", tags=["rounds"], responses=problems(400, 422, 429, 502, 503))
+router = Noun(prefix="/rounds", tags=["rounds"], responses=problems(400, 422, 429, 502, 503))
 
 
 class RoundBody(Body):

@@ -5,12 +5,13 @@ from math import isfinite
 from typing import Any
 
 import httpx
-from fastapi import APIRouter, Request, Response
+from fastapi import Request, Response
 
 from api.auth import Work
 from api.errors import problems
+from api.nouns import Noun
 
-router = APIRouter(prefix="/rpc", tags=["rpc"], responses=problems(413, 429))
+router = Noun(prefix="/rpc", tags=["rpc"], responses=problems(413, 429))
 
 METHODS = frozenset(
     {

@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from typing import Annotated, Any
 
 from eth_utils.crypto import keccak
-from fastapi import APIRouter, Query
 from fastapi import Path as InPath
+from fastapi import Query
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.errors import NotThere, problems
+from api.nouns import Noun
 from api.reads import CursorText, PageSize, answer, page, start_of
 from api.routers.leases import LeaseShape, lease_shape
 from api.schemas import Address, Answer, AreaName, Body, Micro, Page, Shape, area_name, micro
@@ -18,7 +19,7 @@ from api.services import Services, View
 from api.writes import Prepared, add_writes, owner_of
 from ledger import Action, Grade, SiteRow, class_id_of, class_name, grade_of, past, queries
 
-router = APIRouter(prefix="/sites", tags=["sites"], responses=problems(400, 404, 410, 422, 429, 502, 503))
+router = Noun(prefix="/sites", tags=["sites"], responses=problems(400, 404, 410, 422, 429, 502, 503))
 
 SiteNumber = Annotated[int, InPath(ge=1, lt=2**32, examples=[1])]
 _PROVIDER = frozenset({"provider"})

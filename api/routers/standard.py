@@ -3,16 +3,17 @@
 from functools import cache
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import Query
 from pydantic import Field
 
 from api.auth import Work
 from api.errors import problems
+from api.nouns import Noun
 from api.reads import answer
 from api.schemas import Answer, Micro, Price, Shape, area_name, micro
 from ledger import CLASSES, Areas, Standard, class_id_of, class_name, price_micro
 
-router = APIRouter(prefix="/standard", tags=["standard"], responses=problems(422, 429, 503))
+router = Noun(prefix="/standard", tags=["standard"], responses=problems(422, 429, 503))
 
 
 class ClassShape(Shape):

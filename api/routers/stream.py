@@ -5,14 +5,15 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import APIRouter, Header
+from fastapi import Header
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import Work
 from api.errors import TooMany, problems
 from api.feed import Listener, News
+from api.nouns import Noun
 
-router = APIRouter(prefix="/stream", tags=["stream"], responses=problems(422, 429, 503))
+router = Noun(prefix="/stream", tags=["stream"], responses=problems(422, 429, 503))
 
 LISTENERS_MAX = 1_000
 _PLACE = re.compile(r"([0-9]{1,18}):(0x[0-9a-f]{64})")

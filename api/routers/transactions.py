@@ -3,17 +3,18 @@
 import time
 from typing import Annotated, Any
 
-from fastapi import APIRouter
 from fastapi import Path as InPath
+from fastapi import Response
 from pydantic import Field
 
 from api.auth import Work
 from api.errors import NotAllowed, NotThere, plain, problems
+from api.nouns import Noun
 from api.schemas import Body, Shape
 from api.services import Services
 from ledger import InputError, QueuedOrder, SignedOrder, UnknownIntent, board, digest_of, read_signed, signed_order
 
-router = APIRouter(
+router = Noun(
     prefix="/transactions", tags=["transactions"], responses=problems(400, 403, 404, 409, 413, 422, 429, 502, 503)
 )
 
@@ -58,8 +59,16 @@ class StatusShape(Shape):
     events: list[dict[str, Any]] = Field(default_factory=list, description="what the market's contracts said of it")
 
 
-@router.post("", status_code=202, summary="A signed transaction, or a signed order to be relayed")
-def send(body: SentBody, work: Work) -> StatusShape:
+@router.post(
+    "", status_code=202, response_model=StatusShape, summary="A signed transaction, or a signed order to be relayed"
+)
+def send(body: SentBody, work: Work) -> Response:
+    # Written out here: a shape that is returned is validated once more, in another thread.
+    return Response(take(body, work).model_dump_json(), 202, media_type="application/json")
+
+
+def take(body: SentBody, work: Services) -> StatusShape:
+    """Takes in what was signed elsewhere. Raises InputError for both at once, or neither."""
     if body.raw is not None and body.order is None and body.signature is None:
         return _relay(bytes.fromhex(body.raw[2:]), work)
     if body.raw is None and body.order is not None and body.signature is not None:

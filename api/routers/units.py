@@ -2,17 +2,17 @@
 
 from typing import Any
 
-from fastapi import APIRouter
 from pydantic import Field
 
 from api.auth import Caller, Who, Work
 from api.errors import problems
+from api.nouns import Noun
 from api.schemas import CODE_EXAMPLE, Address, Body
 from api.services import Services
 from api.writes import BOTH, Prepared, add_writes, owner_of
 from ledger import Action, Product, tier_of
 
-router = APIRouter(prefix="/units", tags=["units"], responses=problems(400, 422, 429, 502, 503))
+router = Noun(prefix="/units", tags=["units"], responses=problems(400, 422, 429, 502, 503))
 _PROVIDER = frozenset({"provider"})
 
 

@@ -1,6 +1,7 @@
 """Transactions as they travel: unsigned for a wallet, signed by a key of ours, read from bytes that others signed."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 import rlp  # type: ignore[import-untyped]
@@ -57,6 +58,8 @@ def sign(
     return signer.sign_transaction(unsigned.fields())
 
 
+# Whoever takes bytes in reads them to see what they are for, and the sender again to keep them, a moment later.
+@lru_cache(maxsize=64)
 def read_signed(raw: bytes) -> tuple[UnsignedTransaction, SignedTransaction]:
     """What somebody signed (EIP-1559), by whom, and its hash. Raises UnreadableText for other bytes."""
     try:

@@ -4,11 +4,13 @@ Anyone may hand in bytes, so they must cost us little: who cannot pay is told so
 every node is for good, and what no node takes is offered less and less often until it is given up.
 """
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from ledger.errors import LedgerError, NodeRefused
-from ledger.sending.wire import Account
+from ledger.sending.wire import Account, Terms, Wire
 from ledger.store.intents import Draft, Intent, State
+from ledger.store.outbox import Outbox
 
 AHEAD_MOST = 64
 """How far beyond the account's next nonce one may be: nodes queue as many of an account."""
@@ -38,6 +40,31 @@ def require_carriable(draft: Draft, value_wei: int, account: Account) -> None:
             f"insufficient funds: {draft.sender} has {account.balance_wei} wei, and it may cost {needed_wei} wei",
             "Send the account money for gas: it is paid in the chain's own coin.",
         )
+
+
+def carry(
+    wanted: Sequence[tuple[Draft, int]],
+    outbox: Outbox,
+    wire: Wire,
+    keep: Callable[[Sequence[Draft], Terms], Sequence[Intent | LedgerError]],
+) -> list[Intent | LedgerError]:
+    """What is kept of each that several threads brought, with the wei that it sends, or why nothing is: one look into
+    the outbox and one at the node for all of them. `keep` keeps those that are new, and sends them."""
+    found: dict[str, Intent | LedgerError] = dict(outbox.named([str(draft.key) for draft, _ in wanted]))
+    fresh = [one for one in wanted if one[0].key not in found]
+    if not fresh:
+        return [found[str(draft.key)] for draft, _ in wanted]
+    terms, _ = wire.terms(sorted({draft.sender for draft, _ in fresh}), [])
+    drafts = []
+    for draft, value_wei in fresh:
+        try:
+            require_carriable(draft, value_wei, terms.accounts[draft.sender])
+            drafts.append(replace(draft, deadline_s=terms.head.time_s + GIVEN_UP_AFTER_S))
+        except NodeRefused as refused:
+            found[str(draft.key)] = refused
+    if drafts:
+        found |= {str(draft.key): one for draft, one in zip(drafts, keep(drafts, terms), strict=True)}
+    return [found[str(draft.key)] for draft, _ in wanted]
 
 
 def ended(intent: Intent, why: str) -> Intent:

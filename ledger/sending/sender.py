@@ -7,7 +7,7 @@ sender.send(call, signer, key="invoice 7")      # the same key and call again gi
 import weakref
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from threading import Event
 from typing import Any
@@ -32,7 +32,7 @@ from ledger.sending.drafts import Sent, draft_of, gas_limit, require_gas_money, 
 from ledger.sending.envelope import UnsignedTransaction, sign
 from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.groups import Groups
-from ledger.sending.relayed import GIVEN_UP_AFTER_S, is_for_good, require_carriable
+from ledger.sending.relayed import carry, is_for_good
 from ledger.sending.tracker import Clock, Tracker
 from ledger.sending.wire import Account, Terms, Tried, Wire
 from ledger.store.chains import require_chain
@@ -81,6 +81,9 @@ class Sender:
         self._local = chain.clock is not None
         self._groups: Groups[_Batch, list[Intent | LedgerError]] = Groups(self._commit)
         self._asks: Groups[Sequence[str], Terms] = Groups(self._ask)
+        self._relays: Groups[tuple[Draft, int], Intent | LedgerError] = Groups(
+            lambda wanted: carry(wanted, self._outbox, self._wire, lambda *batch: self._groups.do(_Batch(*batch)))
+        )
         self._polls: Groups[Sequence[str], Mapping[str, Receipt]] = Groups(self._poll)
         self._next_pass_s = 0.0
         self._proven = False
@@ -254,12 +257,7 @@ class Sender:
         draft, value_wei = draft_of(raw, key, self.chain.chain_id)
         call = Call("", draft.to, draft.data, gas=draft.gas)
         self._tracker.carry()
-        kept: Intent | LedgerError | None = self._outbox.named([key]).get(key)
-        if kept is None:
-            terms = self._asks.do([draft.sender])
-            require_carriable(draft, value_wei, terms.accounts[draft.sender])
-            draft = replace(draft, deadline_s=terms.head.time_s + GIVEN_UP_AFTER_S)
-            [kept] = self._groups.do(_Batch([draft], terms))
+        kept = self._relays.do((draft, value_wei))
         if isinstance(kept, Intent) and kept.state is State.CANCELLED:
             raise NodeRefused(f"it was given up before ({kept.reason})", "Sign it again, with other fees.")
         return sent_of(call, None, kept)

@@ -19,7 +19,6 @@ from sqlalchemy import (
     Text,
     UniqueConstraint,
     bindparam,
-    case,
     func,
     insert,
     or_,
@@ -211,10 +210,13 @@ SELECT_GLANCE = (
     .order_by(INTENTS.c.sender, INTENTS.c.nonce, INTENTS.c.number)
 )
 _IN_NO_BLOCK = INTENTS.c.state.in_((State.SIGNED, State.BROADCAST))
-SELECT_CROWD = select(
-    func.count().label("of_all"),
-    func.count(case((INTENTS.c.sender == bindparam("s"), 1))).label("of_one"),
-).where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True), INTENTS.c.slot.is_(None), _IN_NO_BLOCK)
+SELECT_CROWD = (
+    select(INTENTS.c.sender, func.count())
+    .where(INTENTS.c.chain_id == bindparam("c"), INTENTS.c.unfinished.is_(True))
+    .where(INTENTS.c.slot.is_(None), _IN_NO_BLOCK)
+    .group_by(INTENTS.c.sender)
+)
+"""How much that others signed is in no block yet, by sender."""
 SELECT_SLOT = select(INTENTS.c.number).where(
     INTENTS.c.chain_id == bindparam("c"), INTENTS.c.sender == bindparam("s"), INTENTS.c.nonce == bindparam("n")
 )

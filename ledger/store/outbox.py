@@ -5,8 +5,9 @@ An intent (something to be done once) keeps its nonce for life, and each of its 
 that takes its place) is kept for ever with its bytes and hash. Rules: tests/DRILLS.md.
 """
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, bindparam, update
 
@@ -49,6 +50,15 @@ _NUMBERS_MOST = 500
 
 # Stands in place of the number of a draft that names the same as one before it among the drafts.
 _TWIN = -2
+
+
+@dataclass(slots=True)
+class _Now:
+    """What one transaction of the database knows so far: the next nonce of each of our keys, or why there is none; and
+    how much of others' is in no block yet, by sender, once that was asked."""
+
+    nonces: dict[str, int | LedgerError] = field(default_factory=dict)
+    crowd: Counter[str] | None = None
 
 
 class Outbox:
@@ -95,10 +105,10 @@ class Outbox:
     ) -> list[Intent | LedgerError]:
         results: list[Intent | LedgerError] = []
         known = self._named(connection, [draft.key for draft in drafts if draft.key is not None])
-        nonces: dict[str, int | LedgerError] = {}
+        now = _Now()
         new: list[tuple[int, Draft, SignedTransaction, int]] = []
         for place, draft in enumerate(drafts):
-            results.append(self._kept(connection, draft, known, nonces, budget))
+            results.append(self._kept(connection, draft, known, now, budget))
             kept = results[-1]
             if isinstance(kept, Intent) and kept.number == NEW:
                 signed = draft.sign(kept.nonce)
@@ -108,7 +118,7 @@ class Outbox:
                 if draft.key is not None:
                     known[draft.key] = kept
         self._insert(connection, new, results, budget)
-        for sender, nonce in nonces.items():
+        for sender, nonce in now.nonces.items():
             if isinstance(nonce, int):
                 connection.execute(SET_NONCE, {"c": self._chain_id, "s": sender, "n": nonce})
         return results
@@ -118,7 +128,7 @@ class Outbox:
         connection: Connection,
         draft: Draft,
         known: Mapping[str, Intent],
-        nonces: dict[str, int | LedgerError],
+        now: _Now,
         budget: Budget | None,
     ) -> Intent | LedgerError:
         if draft.key is not None and draft.key in known:
@@ -129,7 +139,8 @@ class Outbox:
                 replace(before, number=before.number if before.number >= 0 else _TWIN) if same else KeyReused(draft.key)
             )
         if draft.relayed:
-            return self._crowded(connection, draft.sender) or new_intent(draft, draft.nonce)
+            return self._crowded(connection, draft.sender, now) or new_intent(draft, draft.nonce)
+        nonces = now.nonces
         if draft.sender not in nonces:
             try:
                 nonces[draft.sender] = self._leases.claim(connection, draft.sender)
@@ -149,12 +160,17 @@ class Outbox:
         nonces[draft.sender] = nonce + 1
         return new_intent(draft, nonce)
 
-    def _crowded(self, connection: Connection, sender: str) -> NodeRefused | None:
-        found = connection.execute(SELECT_CROWD, {"c": self._chain_id, "s": sender}).one()
-        if found.of_one >= RELAYED_MOST_OF_ONE:
-            return NodeRefused(f"{found.of_one} transactions of {sender} are under way here", "Wait for their blocks.")
-        if found.of_all >= RELAYED_MOST:
-            return NodeRefused(f"{found.of_all} transactions that others signed are under way here", "Try again later.")
+    def _crowded(self, connection: Connection, sender: str, now: _Now) -> NodeRefused | None:
+        """Why there is no room for another of a sender; where there is, it is taken."""
+        if now.crowd is None:
+            rows = connection.execute(SELECT_CROWD, {"c": self._chain_id})
+            now.crowd = Counter({row[0]: int(row[1]) for row in rows})
+        of_one, of_all = now.crowd[sender], now.crowd.total()
+        if of_one >= RELAYED_MOST_OF_ONE:
+            return NodeRefused(f"{of_one} transactions of {sender} are under way here", "Wait for their blocks.")
+        if of_all >= RELAYED_MOST:
+            return NodeRefused(f"{of_all} transactions that others signed are under way here", "Try again later.")
+        now.crowd[sender] += 1
         return None
 
     def _insert(

@@ -3,6 +3,7 @@ them to."""
 
 import time
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 from pathlib import Path
 from random import Random
@@ -10,6 +11,7 @@ from threading import Event, Thread
 
 import pytest
 from eth_account import Account as Wallet
+from eth_utils.crypto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -187,3 +189,29 @@ def test_one_sender_has_so_many_under_way_and_all_together_too(store: Store, mon
     [crowded] = kept.keep([draft(0, sender="0x" + "11" * 20)])
     assert isinstance(crowded, NodeRefused)
     assert "Try again later" in crowded.remedy
+
+
+def test_what_comes_in_one_batch_counts_in_it(store: Store) -> None:
+    kept = Outbox(store, 1, lambda: 0.0)
+    found = kept.keep([draft(nonce) for nonce in range(RELAYED_MOST_OF_ONE + 3)])
+    assert [isinstance(one, NodeRefused) for one in found] == [False] * RELAYED_MOST_OF_ONE + [True] * 3
+
+
+def test_many_threads_at_once_are_each_told_of_their_own(anvil_world: World, store: Store) -> None:
+    sender, wallets = Sender(anvil_world.chain, store), [Wallet.create() for _ in range(6)]
+    for wallet in wallets[:-1]:
+        anvil_world.chain.request("anvil_setBalance", wallet.address, hex(10**18))
+    raws = [signed_by(wallet, anvil_world, nonce) for wallet in wallets for nonce in range(3)]
+
+    def relay(raw: bytes) -> str:
+        try:
+            return sender.relay(raw).transaction
+        except NodeRefused as refused:
+            return refused.problem
+
+    with ThreadPoolExecutor(2 * len(raws)) as threads:
+        told = list(threads.map(relay, [*raws, *raws]))
+    assert told[: len(raws)] == told[len(raws) :]
+    assert told[:15] == ["0x" + keccak(raw).hex() for raw in raws[:15]]
+    assert all("insufficient funds" in one for one in told[15:18])
+    assert sorted(one.last.hash for one in sender.unfinished()) == sorted(told[:15])
