@@ -9,7 +9,7 @@ import uvloop
 from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-from ledger.localchain.door import DEFAULTS, LocalChain, Running, chain_terms, serve
+from ledger.localchain.door import DEFAULTS, LIMITS, LocalChain, Running, chain_terms, serve
 from ledger.localchain.journal import open_journal
 from ledger.localchain.keptnode import ChainTerms
 from ledger.localchain.scribe import Pace
@@ -31,10 +31,19 @@ from ledger.localchain.scribe import Pace
     help="Milliseconds from a transaction to its block.",
 )
 @click.option("--manual", is_flag=True, help="Make a block only when asked to (evm_mine).")
-@click.option("--accounts", type=click.IntRange(1, 1_000), help=f"Of a new chain; else {DEFAULTS['accounts']}.")
-@click.option("--balance", type=click.IntRange(0), help=f"Each account's, in coins; else {DEFAULTS['balance']:,}.")
 @click.option(
-    "--start", "start_s", type=click.IntRange(0), help="The first block's time, in seconds since the epoch; else now."
+    "--accounts", type=click.IntRange(*LIMITS["accounts"]), help=f"Of a new chain; else {DEFAULTS['accounts']}."
+)
+@click.option(
+    "--balance",
+    type=click.IntRange(*LIMITS["balance"]),
+    help=f"Each account's, in coins; else {DEFAULTS['balance']:,}.",
+)
+@click.option(
+    "--start",
+    "start_s",
+    type=click.IntRange(*LIMITS["start_s"]),
+    help="The first block's time, in seconds since the epoch; else now.",
 )
 def node(folder: Path, port: int, heartbeat: float, delay: int, manual: bool, **terms: int | None) -> None:
     """Run a local chain that survives whatever is killed.

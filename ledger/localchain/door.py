@@ -24,7 +24,7 @@ import orjson
 import uvicorn
 import uvloop
 
-from ledger.errors import InputError, Unavailable, Unreachable
+from ledger.errors import InputError, OutOfRange, Unavailable, Unreachable
 from ledger.localchain.callers import why_not
 from ledger.localchain.journal import Journal, Kind, Record, open_journal
 from ledger.localchain.keptnode import ChainTerms, KeptNode, Progress
@@ -34,6 +34,16 @@ from ledger.localchain.wishes import CHANGES
 
 DEFAULTS: Mapping[str, int] = {"chain_id": 31_337, "accounts": 10, "balance": 10_000, "gas_limit": 2**26}
 """How a new chain begins where nothing is said: `balance` in coins for each account of DEVELOPMENT_MNEMONIC."""
+
+LIMITS: Mapping[str, tuple[int, int]] = {
+    "start_s": (0, 4_102_444_800),
+    "chain_id": (1, 2**53 - 1),
+    "accounts": (1, 1_000),
+    "balance": (0, 10**9),
+    "gas_limit": (2**20, 2**40),
+}
+"""What a new chain may begin with, both ends included: times up to the year 2100, balances up to a billion coins. What
+anvil does not begin with must not be the first word of a journal, or nobody could ever start it."""
 
 BODY_BYTES_MAX = 16 * 2**20
 READY_SECONDS_MAX = 60
@@ -184,8 +194,12 @@ class Running:
 def chain_terms(journal: Journal, **named: int | None) -> ChainTerms:
     """How the journal's chain began; a new one begins as named, else by DEFAULTS, now.
 
-    Raises InputError where the chain began otherwise than is named now.
+    Raises OutOfRange for a term beyond LIMITS, InputError where the chain began otherwise than is named now.
     """
+    for name, value in named.items():
+        least, most = LIMITS[name]
+        if value is not None and not least <= value <= most:
+            raise OutOfRange(f"The chain's {name}", value, least, most)
     first = next(journal.records(), None)
     if first is None:
         wanted = {"start_s": int(time.time()), **DEFAULTS} | {name: n for name, n in named.items() if n is not None}

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from ledger import connect
+from tests.ledger.conftest import Shell
 
 ROOT = Path(__file__).parents[3]
 
@@ -44,3 +45,23 @@ def test_node_runs_until_it_is_told_to_stop(tmp_path: Path) -> None:
     process, _ = started(tmp_path, "--accounts", "4")
     with process:
         assert process.wait(60) == 2
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("--start", "99999999999"),
+        ("--start", "-1"),
+        ("--start", "tomorrow"),
+        ("--balance", str(10**30)),
+        ("--accounts", "0"),
+    ],
+)
+def test_option_that_no_chain_can_begin_with_is_named(
+    bare_shell: Shell, tmp_path: Path, option: str, value: str
+) -> None:
+    said = bare_shell("node", "--folder", tmp_path / "chain", option, value)
+    assert said.code == 2
+    assert option in said.err
+    assert value in said.err
+    assert not (tmp_path / "chain").exists()

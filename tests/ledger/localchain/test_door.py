@@ -11,8 +11,8 @@ import httpx
 import pytest
 
 from ledger import DEVELOPMENT_MNEMONIC, Secret, connect, signer_from_mnemonic
-from ledger.errors import BadJournal, ChainBusy, InputError, Unavailable
-from ledger.localchain.door import LocalChain, local_chain
+from ledger.errors import BadJournal, ChainBusy, InputError, OutOfRange, Unavailable
+from ledger.localchain.door import LIMITS, LocalChain, local_chain
 from ledger.localchain.journal import Kind, Record, open_journal
 from ledger.localchain.scribe import Pace
 from tests.world import START_S, found
@@ -260,6 +260,32 @@ def test_chain_of_other_terms_is_refused(tmp_path: Path) -> None:
         pass
     with pytest.raises(InputError, match="began with start_s"), local_chain(tmp_path, start_s=START_S + 1):
         pass
+
+
+@pytest.mark.parametrize(
+    ("term", "value"),
+    [(name, value) for name, (least, most) in LIMITS.items() for value in (least - 1, most + 1, 10**30)],
+)
+def test_term_that_no_chain_can_begin_with_is_refused_before_anything_is_kept(
+    tmp_path: Path, term: str, value: int
+) -> None:
+    with (
+        pytest.raises(OutOfRange, match=f"The chain's {term} is {value}"),
+        local_chain(tmp_path, 0, MANUAL, False, **{term: value}),
+    ):
+        pass
+    with running(tmp_path) as (_, client):
+        assert len(client.blocks()) == 1
+
+
+@pytest.mark.parametrize("end", [0, 1])
+def test_chain_begins_with_the_least_and_the_most_of_each_term(tmp_path: Path, end: int) -> None:
+    terms = {name: limits[end] for name, limits in LIMITS.items()}
+    with local_chain(tmp_path, 0, MANUAL, False, **terms) as chain:
+        [block] = Client(chain.url).blocks()
+        assert int(block["timestamp"], 16) == terms["start_s"]
+        assert int(Client(chain.url).ask("eth_getBalance", SENDER.address, "latest"), 16) == terms["balance"] * 10**18
+        assert int(Client(chain.url).ask("eth_chainId"), 16) == terms["chain_id"]
 
 
 def test_taken_port_is_said(tmp_path: Path) -> None:
