@@ -49,6 +49,7 @@ class LeaseShape(Shape):
     state: str = Field(examples=["reported"])
     reason: str | None
     job_hash: str
+    usage_root: str | None = Field(description="the Merkle root of the report's meter readings")
     redeemed_s: int
     report_due_s: int | None
     dispute_due_s: int | None
@@ -103,6 +104,7 @@ def lease_shape(row: LeaseRow, work: Services) -> LeaseShape:
         state=LeaseState(row.state).name.lower(),
         reason=Reason(row.reason).name.lower() if row.reason else None,
         job_hash=row.job_hash,
+        usage_root=row.usage_root,
         redeemed_s=row.redeemed_s,
         report_due_s=due.get(LeaseState.ACTIVE),
         dispute_due_s=due.get(LeaseState.REPORTED),

@@ -5,6 +5,7 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from typing import Annotated, Any
 
+from fastapi import Path as InPath
 from fastapi import Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import ConfigDict, Field, ValidationError, field_validator
@@ -12,11 +13,12 @@ from pydantic import ConfigDict, Field, ValidationError, field_validator
 from api.auth import Work
 from api.errors import NotAllowed, NotThere, problems
 from api.nouns import Noun
+from api.reads import answer
 from api.routers.jobs import PRIVATE, RawBody, Someone, require_scope
 from api.routers.leases import LeaseNumber
-from api.schemas import Body, Shape
+from api.schemas import Answer, Body, Shape
 from api.services import Services
-from ledger import LeaseRow, queries
+from ledger import InputError, LeaseRow, MeterReading, prove_reading, queries, usage_root
 
 router = Noun(prefix="/leases", tags=["results"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
 
@@ -66,6 +68,18 @@ class ResultShape(Body):
         return files
 
 
+class ProvenShape(Shape):
+    """A reading, and what proves it: `proof` leads from its leaf to `usage_root`, as OpenZeppelin's MerkleProof checks
+    it; the leaf is keccak256 twice of abi.encode of the eight numbers. `usage_root` is the report's on chain, null
+    before the report; the signature is the provider's (EIP-712, `Reading`, in the domain of the Delivery contract)."""
+
+    reading: ReadingShape
+    signature: str
+    proof: list[str]
+    readings: int = Field(description="how many there are")
+    usage_root: str | None
+
+
 class PutShape(Shape):
     """A result is kept; `first`: nothing was here before."""
 
@@ -92,7 +106,9 @@ def put_result(work: Work, caller: Someone, n: LeaseNumber, body: RawBody) -> Pu
         lease, now_s = _lease(queries.lease(view.store, n), n), view.head.time_s
     if lease.provider != provider:
         raise NotAllowed(f"Lease {n} is provided by {lease.provider}, not by {provider}.", "Sign in as the provider.")
-    kept = read_result(body).model_dump_json().encode()
+    result = read_result(body)
+    check_readings(result, lease)
+    kept = result.model_dump_json().encode()
     return PutShape(lease=n, bytes=len(kept), first=work.jobs.put_result(n, provider, kept, now_s))
 
 
@@ -108,6 +124,55 @@ def read_result_of(work: Work, caller: Someone, n: LeaseNumber) -> Response:
     if caller.address not in (lease.holder, lease.provider):
         raise NotAllowed(f"The result of lease {n} is its holder's and its provider's.", "Sign in as one of them.")
     return Response(_kept(work, n), media_type="application/json", headers=PRIVATE)
+
+
+@router.get("/{n}/readings/{k}", summary="One meter reading of a lease, with its signature and proof")
+def read_reading(
+    work: Work, n: LeaseNumber, k: Annotated[int, InPath(ge=0, lt=_READINGS_MAX, examples=[0])], response: Response
+) -> Answer[ProvenShape]:
+    with work.view() as view:
+        lease = _lease(queries.lease(view.store, n), n)
+        # A provider may bring another result until the lease ends, between two blocks as well.
+        response.headers["Cache-Control"] = "no-store"
+        result = ResultShape.model_validate_json(_kept(work, n))
+        if k >= len(result.readings):
+            raise NotThere(f"Lease {n} has {len(result.readings)} readings.", "They are numbered from 0.")
+        root = None if lease.usage_root is None else bytes.fromhex(lease.usage_root[2:])
+        signatures = [bytes.fromhex(one[2:]) for one in result.signatures]
+        proven = prove_reading(readings_of(result), signatures, k, root)
+        return answer(
+            view,
+            ProvenShape.model_validate(
+                proven.json() | {"readings": len(result.readings), "usage_root": lease.usage_root}
+            ),
+        )
+
+
+def readings_of(result: ResultShape) -> list[MeterReading]:
+    """The readings that a result brings. Raises OutOfRange for times that do not go forward."""
+    return [MeterReading(**one.model_dump()) for one in result.readings]
+
+
+def check_readings(result: ResultShape, lease: LeaseRow) -> None:
+    """Raises InputError unless the readings are the lease's, each has a signature, and they are those of the report,
+    where there is one: others could not be proven."""
+    readings = readings_of(result)
+    if len(readings) != len(result.signatures):
+        raise InputError(
+            f"There are {len(readings)} readings and {len(result.signatures)} signatures.", "Sign each of them."
+        )
+    for place, one in enumerate(readings):
+        if (one.lease, one.number) != (lease.lease, place):
+            raise InputError(
+                f"Reading {place} says that it is number {one.number} of lease {one.lease}.",
+                f"Bring those of lease {lease.lease}, numbered from 0.",
+            )
+    root = "0x" + usage_root(readings).hex()
+    if lease.usage_root is not None and root != lease.usage_root:
+        raise InputError(
+            f"The readings have the root {root}, the report of lease {lease.lease} {lease.usage_root}.",
+            "Bring the readings that were reported.",
+        )
 
 
 def read_result(body: bytes) -> ResultShape:

@@ -215,6 +215,7 @@ class LeaseRow:
     resolved_s: int | None
     due_s: int | None
     job_hash: str
+    usage_root: str | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routers.results import is_plain_path
+from ledger import MeterReading, read_proven, reading_domain, sign_reading, usage_root, verify_reading
 from tests.api.routers.test_jobs import put, running, signed_in
-from tests.api.stage import Stage
-from tests.world import SELLER
+from tests.api.stage import Stage, staged
+from tests.world import SELLER, world_on
 
 RESULT: dict[str, Any] = {
     "exit_code": 0,
@@ -83,3 +85,32 @@ def test_a_plain_path_stays_inside(name: str) -> None:
 def test_a_path_that_leads_out_is_none(name: str) -> None:
     assert not is_plain_path(name)
     assert is_plain_path("out/näme 1.txt")
+
+
+def test_readings_are_proven_against_the_report(folder: Path) -> None:
+    # A market of its own: its time goes on, past what other tests still trade.
+    with world_on("anvil") as world, staged(world, folder) as stage, running(stage, "metered") as run:
+        domain = reading_domain(world.market.deployment)
+        start_s = run.product.start_s
+        readings = [MeterReading(run.lease, k, start_s + 60 * k, start_s + 60 * (k + 1), 9_000 + k) for k in range(5)]
+        signatures = [sign_reading(one, domain, world.provider) for one in readings]
+        body: dict[str, Any] = {
+            "readings": [one.json() for one in readings],
+            "signatures": ["0x" + one.hex() for one in signatures],
+        }
+        path = f"/leases/{run.lease}"
+        assert put(stage, f"{path}/result", sent(**body), run.provider).status_code == 201
+        assert stage.get(f"{path}/readings/0")["data"]["usage_root"] is None
+        world.clock.go_to(start_s + 600)
+        root = usage_root(readings)
+        world.delivery.report(run.lease, 10_000, root).send(world.provider)
+        stage.catch_up()
+        for k in range(5):
+            data = stage.get(f"{path}/readings/{k}")["data"]
+            assert data["usage_root"] == "0x" + root.hex()
+            assert verify_reading(read_proven(data), root, domain, world.provider.address) == []
+        assert stage.client.get(f"{path}/readings/5").status_code == 404
+        fewer = {"readings": body["readings"][:4], "signatures": body["signatures"][:4]}
+        for wrong in (fewer, {**body, "signatures": []}, {**body, "readings": [*reversed(body["readings"])]}):
+            assert put(stage, f"{path}/result", sent(**wrong), run.provider).status_code == 422
+        assert put(stage, f"{path}/result", sent(**body), run.provider).status_code == 201
