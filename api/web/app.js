@@ -2,13 +2,13 @@
 import { startClock, tickNow } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
 import { frame } from "/web/frame.js";
-import { startLanguage, t } from "/web/i18n.js";
+import { needWords, startLanguage, t } from "/web/i18n.js";
 import { listen, startLive } from "/web/live.js";
 import { loadMarket } from "/web/market.js";
 import { problemBox, say } from "/web/parts/notice.js";
 import { startSession } from "/web/session.js";
 
-/** Views by the first word of the address; each is loaded when it is first seen. */
+/** Views by the first word of the address; each is loaded with its texts when it is first seen. */
 const VIEWS = {
   "": () => import("/web/views/board.js"),
   product: () => import("/web/views/product.js"),
@@ -16,6 +16,14 @@ const VIEWS = {
   provider: () => import("/web/views/provider.js"),
   jobs: () => import("/web/views/jobs.js"),
   audit: () => import("/web/views/audit.js"),
+};
+const WORDS = {
+  "": [],
+  product: ["product"],
+  portfolio: ["portfolio", "use"],
+  provider: ["provider", "use"],
+  jobs: ["jobs", "use"],
+  audit: ["audit", "portfolio"],
 };
 
 let shell = null;
@@ -38,7 +46,7 @@ async function show(moved) {
   shell.mark(name);
   loading += 1;
   try {
-    const module = await VIEWS[name]();
+    const [module] = await Promise.all([VIEWS[name](), needWords(WORDS[name])]);
     const view = await module.open(words, options);
     if (mine !== turn) return leave(view);
     shown?.close?.();

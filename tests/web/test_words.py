@@ -10,10 +10,13 @@ import pytest
 WEB = Path(__file__).parents[2] / "api/web"
 READ = """
 import { readFileSync } from "node:fs";
-const source = (path) => readFileSync(path).toString("base64");
-const words = async (path) => Object.values(await import(`data:text/javascript;base64,${source(path)}`))[0];
-console.log(JSON.stringify([await words(process.argv[1]), await words(process.argv[2])]));
+const read = async (path) => {
+  const source = readFileSync(path).toString("base64");
+  return Object.values(await import(`data:text/javascript;base64,${source}`))[0];
+};
+console.log(JSON.stringify(await Promise.all(process.argv.slice(1).map(read))));
 """
+GROUPS = sorted(path.stem for path in (WEB / "words/en").glob("*.js"))
 # Keys that are put together from what the API says or from a name in the code.
 BUILT = re.compile(
     r"^(?:kind|class|tier|grade|basis|reason|clearing|what|area|nav|col|money|account\.kind|audit|lease)\."
@@ -21,19 +24,57 @@ BUILT = re.compile(
 
 
 @pytest.fixture(scope="module")
-def words() -> tuple[dict[str, str], dict[str, str]]:
-    """English and Chinese."""
-    paths = [str(WEB / f"words/{name}.js") for name in ("en", "zh")]
+def groups() -> dict[str, tuple[dict[str, str], dict[str, str]]]:
+    """The texts of each group of views, in English and in Chinese."""
+    paths = [str(WEB / f"words/{language}/{group}.js") for group in GROUPS for language in ("en", "zh")]
     command = ["node", "--input-type=module", "-e", READ, *paths]
-    said = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    english, chinese = json.loads(said.stdout)
+    said = json.loads(subprocess.run(command, capture_output=True, text=True, check=True, timeout=60).stdout)
+    return {group: (said[2 * place], said[2 * place + 1]) for place, group in enumerate(GROUPS)}
+
+
+@pytest.fixture(scope="module")
+def words(groups: dict[str, tuple[dict[str, str], dict[str, str]]]) -> tuple[dict[str, str], dict[str, str]]:
+    """All of them."""
+    english = {key: text for each, _ in groups.values() for key, text in each.items()}
+    chinese = {key: text for _, each in groups.values() for key, text in each.items()}
+    assert len(english) == sum(len(each) for each, _ in groups.values()), "a key stands in two groups"
     return english, chinese
 
 
 def modules() -> dict[str, str]:
     """The page's own code, by path."""
-    paths = [path for path in sorted(WEB.rglob("*.js")) if path.parent.name != "words"]
+    paths = [path for path in sorted(WEB.rglob("*.js")) if "words" not in path.parts]
     return {str(path.relative_to(WEB)): path.read_text() for path in paths}
+
+
+def reached(start: str, code: dict[str, str]) -> set[str]:
+    """The modules that one may load, itself among them."""
+    found, left = set[str](), [start]
+    while left:
+        path = left.pop()
+        if path in found or path not in code:
+            continue
+        found.add(path)
+        left += re.findall(r'(?:from|import\()\s*"/web/([^"]+)"', code[path])
+    return found
+
+
+def test_every_view_brings_the_texts_that_it_and_all_that_it_loads_ask_for(
+    groups: dict[str, tuple[dict[str, str], dict[str, str]]],
+) -> None:
+    code = modules()
+    view = re.compile(r'^  "?(\w*)"?: \(\) => import\("/web/(views/[\w/]+\.js)"\)', re.M)
+    brought = {
+        name: re.findall(r'"(\w+)"', listed)
+        for name, listed in re.findall(r'^  "?(\w*)"?: \[([^\]]*)\],$', code["app.js"], re.M)
+    }
+    views = view.findall(code["app.js"])
+    assert len(views) > 5
+    every = {key for english, _ in groups.values() for key in english}
+    for name, path in views:
+        there = {key for group in ["core", *brought[name]] for key in groups[group][0]}
+        source = "\n".join(code[each] for each in reached(path, code) | {"app.js"})
+        assert (set(re.findall(r'"([\w.]+)"', source)) & every) - there == set(), path
 
 
 def test_both_languages_have_the_same_keys(words: tuple[dict[str, str], dict[str, str]]) -> None:

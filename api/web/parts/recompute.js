@@ -74,6 +74,6 @@ function orderTable(orders, fills, said) {
       ],
       shownRows,
     ),
-    rows.length > SHOWN ? h("p", { class: "fine" }, t("product.more", { count: number(rows.length - SHOWN) })) : null,
+    rows.length > SHOWN ? h("p", { class: "fine" }, t("list.more", { count: number(rows.length - SHOWN) })) : null,
   ];
 }

@@ -2,7 +2,7 @@
 import { h, put } from "/web/dom.js";
 import { momentBoth, moment, number, short } from "/web/format.js";
 import { facts, get, post, query } from "/web/http.js";
-import { say, t } from "/web/i18n.js";
+import { say, sentence, t } from "/web/i18n.js";
 import { areas } from "/web/market.js";
 import { copyButton, field, section, select, table } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
@@ -88,7 +88,7 @@ function auditReport(data) {
   const clean = data.state === "clean";
   return [
     h("p", { class: `verdict ${clean ? "good" : "bad"}` }, h("span", { class: "seal", "aria-hidden": "true" }, clean ? "✓" : "!"), h("span", {}, h("strong", {}, t(clean ? "audit.clean" : "audit.faults")), h("small", {}, t("audit.when", { block: number(data.block ?? 0), ms: number(data.took_ms ?? 0) })))),
-    h("ul", { class: "checks" }, (data.checks ?? []).map((each) => h("li", { class: each.findings ? "bad" : "good" }, h("span", { class: "mono" }, each.id), h("span", {}, each.what), h("span", { class: "number" }, each.findings ? t("audit.findings", { count: number(each.findings) }) : "✓")))),
+    h("ul", { class: "checks" }, (data.checks ?? []).map((each) => h("li", { class: each.findings ? "bad" : "good" }, h("span", { class: "mono" }, each.id), h("span", {}, sentence(each.what)), h("span", { class: "number" }, each.findings ? t("audit.findings", { count: number(each.findings) }) : "✓")))),
     data.findings?.length ? h("ul", { class: "plainlist" }, data.findings.slice(0, 50).map(finding)) : null,
     data.proof ? h("p", { class: "fine mono wrap" }, t("audit.repeat", { command: data.proof }), " ", copyButton(data.proof)) : null,
     data.root ? h("p", { class: "fine mono wrap" }, t("audit.root", { root: data.root })) : null,

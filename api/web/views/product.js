@@ -132,7 +132,7 @@ function book(depth, product) {
         rung.style.setProperty("--share", String(each.units / most));
         return rung;
       }),
-      rows.length > 14 ? h("small", { class: "muted" }, t("product.more", { count: number(rows.length - 14) })) : null,
+      rows.length > 14 ? h("small", { class: "muted" }, t("list.more", { count: number(rows.length - 14) })) : null,
     );
   return h("div", { class: "book" }, side("bids", bids, t("curve.demand")), side("asks", asks, t("curve.supply")));
 }
@@ -142,7 +142,7 @@ function fills(state) {
   const quiet = state.clearings.filter((each) => !each.units).length;
   if (!rows.length) return nothing(t("product.noFills"));
   const { product } = state;
-  const audit = (row) => h("a", { href: `#/audit/${encodeURIComponent(product.product)}/${row.round}` }, t("audit.verify"));
+  const audit = (row) => h("a", { href: `#/audit/${encodeURIComponent(product.product)}/${row.round}` }, t("product.verify"));
   const list = table(
     t("product.fills"),
     [

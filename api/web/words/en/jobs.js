@@ -1,0 +1,21 @@
+// The page's texts in English: those of jobs and where they run.
+export const WORDS = {
+  "jobs.title": "Where would it run?",
+  "jobs.lead": "Describe a job. See what it is in units, who could run it, and what it costs.",
+  "jobs.label": "Your job",
+  "jobs.example": "8x H100, 24h in Frankfurt",
+  "jobs.unitsEach": "units each",
+  "jobs.unitsOf": "units of {class}",
+  "jobs.unitHours": "unit-hours",
+  "jobs.products": "Products that would serve",
+  "jobs.sites": "Sites that could run it",
+  "jobs.cost": "Cost at last price",
+  "jobs.cheapest": "cheapest",
+  "jobs.couldRun": "Could run it",
+  "jobs.siteCount": "sites: {count}",
+  "jobs.site": "Site {site}",
+  "jobs.fits": "Free in the window",
+  "jobs.noExact": "Nothing of exactly this length trades. Near to it:",
+  "jobs.noSites": "No attested site of this class lies within reach.",
+  "jobs.honest": "These are candidates by class, place and attested units; you choose the site when you use your units. Free is what the site could still issue in every hour of the first product above.",
+};

@@ -1,0 +1,21 @@
+// 网页的中文文字：作业。
+export const WORDS = {
+  "jobs.title": "它会在哪里运行？",
+  "jobs.lead": "描述作业，查看折合单位、可运行的站点和费用。",
+  "jobs.label": "您的作业",
+  "jobs.example": "8 块 H100，24 小时，法兰克福",
+  "jobs.unitsEach": "单位 / 台",
+  "jobs.unitsOf": "{class}单位",
+  "jobs.unitHours": "单位·小时",
+  "jobs.products": "可用的产品",
+  "jobs.sites": "可运行的站点",
+  "jobs.cost": "按上次价格的费用",
+  "jobs.cheapest": "最便宜",
+  "jobs.couldRun": "可运行",
+  "jobs.siteCount": "{count} 个站点",
+  "jobs.site": "站点 {site}",
+  "jobs.fits": "时段内空闲",
+  "jobs.noExact": "没有恰好这个时长的交易。相近的有：",
+  "jobs.noSites": "可达范围内没有此类别的已核验站点。",
+  "jobs.honest": "以上是按类别、地点和核验量列出的候选；使用单位时由您选择站点。空闲是站点在上述首个产品的每一小时仍可发行的量。",
+};

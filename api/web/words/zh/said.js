@@ -1,0 +1,20 @@
+// 接口用英文说的固定句子的中文；没有列出的照原样显示。
+export const SAID = {
+  "the treasury holds what it owes, to the micro": "金库持有其全部欠款，精确到微美元",
+  "every unit is owed by a site, or waits in an offer": "每个单位都由某个站点承担，或在报盘中等待",
+  "calendars hold what the sites' products hold": "日历与站点的产品一致",
+  "no device-hour was sold twice": "没有任何设备小时被重复出售",
+  "each round: as much bought as sold, nothing left over": "每一轮买卖相等，没有剩余",
+  "every price is the rule's": "每个价格都符合规则",
+  "nobody traded worse than their limit": "无人以劣于限价的价格成交",
+  "bonds and leases paid what they held, by the rule": "保证金与租约按规则付清",
+  "no claim on a bond was thinned": "保证金的任何份额都没有被稀释",
+  "no slot was used again before it was settled": "结算之前没有槽位被再次使用",
+  "the exchange holds the units that wait": "交易合约持有等待中的单位",
+  "every signed order was placed once, in its epoch": "每个签名订单只在其纪元内下达一次",
+  "nobody's cash or units went without their own act": "没有本人的行为，任何人的现金或单位都不会转出",
+  "all money is somebody's who can still claim it": "所有资金都属于仍可领取的人",
+  "delivery records are what the leases came to": "交付记录与租约结果一致",
+  "every unit is somebody's": "每个单位都有归属",
+  "every order was sent or signed by its owner": "每个订单都由其所有者发送或签名",
+};
