@@ -30,14 +30,16 @@ LAYERS = {
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
             "agent.folder",
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
-            "agent.slurm agent.local",
-            "store.leases",
+            "agent.slurm agent.manifest agent.local",
+            "store.leases agent.kubernetes",
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
             "sending.wire store.standing",
-            "sending.drafts sending.gaps sending.relayed",
+            "sending.drafts sending.gaps sending.relayed sending.places",
             "sending.tracker",
-            "history.duties history.source store.history store.audit_rows store.queries store.quality store.maintenance sending.sender orders permits "
+            "sending.waiting",
+            "history.duties history.source store.history store.audit_rows store.queries store.quality "
+            "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
@@ -48,7 +50,7 @@ LAYERS = {
             "cli.session demo.stage",
             "audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
-            "cli.audit demo.day demo.live",
+            "cli.audit cli.quality demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",
             "demo.main up",
