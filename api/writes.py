@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Annotated, Any
@@ -149,7 +150,14 @@ def preview(prepared: Prepared, work: Services, caller: Caller) -> Previewed:
 
 def submit(prepared: Prepared, work: Services, key: ApiKey, name: str, path: str) -> Response:
     """Signs and sends it once, whatever happens in between; the same request again gets the same answer."""
-    begun = work.accounts.begin(key.key_id, name, prepared.fingerprint(path), now_s())
+    fingerprint = prepared.fingerprint(path)
+    return once(work, key, name, fingerprint, lambda: _send(prepared, work, key, name).model_dump_json())
+
+
+def once(work: Services, key: ApiKey, name: str, fingerprint: str, do: Callable[[], str]) -> Response:
+    """What `do` answers; to the same request again the same, without doing it again. Raises KeyReused for another
+    request of that name, and Busy."""
+    begun = work.accounts.begin(key.key_id, name, fingerprint, now_s())
     if begun.turn is Turn.OTHER:
         raise KeyReused(name)
     if begun.turn is Turn.IN_FLIGHT:
@@ -157,7 +165,7 @@ def submit(prepared: Prepared, work: Services, key: ApiKey, name: str, path: str
     if begun.turn is Turn.AGAIN:
         return _answer(begun.body or "", {"Idempotency-Replayed": "true"})
     try:
-        body = _send(prepared, work, key, name).model_dump_json()
+        body = do()
     except BaseException:
         work.accounts.forget(key.key_id, name)
         raise
@@ -176,8 +184,17 @@ def _send(prepared: Prepared, work: Services, key: ApiKey, name: str) -> Accepte
         return _accepted(work.sender.status(kept))
     except UnknownIntent:
         pass
-    action, day = prepared.action, now_s() // SECONDS_PER_DAY
-    spends_micro = action.costs().total_micro + prepared.spends_micro
+    action = prepared.action
+    with spending(work, key, action.costs().total_micro + prepared.spends_micro):
+        work.sender.submit(action.call, work.vault.signer(key.address), kept)
+    return _accepted(work.sender.status(kept))
+
+
+@contextmanager
+def spending(work: Services, key: ApiKey, spends_micro: int) -> Iterator[None]:
+    """Counts an amount against what the key may spend today, and takes it back where nothing was done. Raises
+    NotAllowed where it is more."""
+    day = now_s() // SECONDS_PER_DAY
     if spends_micro and work.accounts.spend(key, day, spends_micro) is None:
         left = format_usd(work.accounts.left_micro(key, day))
         raise NotAllowed(
@@ -185,12 +202,11 @@ def _send(prepared: Prepared, work: Services, key: ApiKey, name: str) -> Accepte
             "Ask for less, wait for midnight UTC, or use a key with a higher limit.",
         )
     try:
-        work.sender.submit(action.call, work.vault.signer(key.address), kept)
+        yield
     except LedgerError:
         if spends_micro:
             work.accounts.unspend(key, day, spends_micro)
         raise
-    return _accepted(work.sender.status(kept))
 
 
 def _accepted(intent: IntentStatus) -> Accepted:
