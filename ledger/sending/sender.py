@@ -17,12 +17,10 @@ from eth_utils.crypto import keccak
 from ledger.abi import Call
 from ledger.chain import Chain, Quote
 from ledger.errors import (
-    Cancelled,
     InputError,
     KeyBusy,
     LedgerError,
     NodeRefused,
-    NotIncluded,
     Unavailable,
     UnknownIntent,
 )
@@ -34,6 +32,7 @@ from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.groups import Groups
 from ledger.sending.relayed import carry, is_for_good
 from ledger.sending.tracker import Clock, Tracker
+from ledger.sending.waiting import PASS_S, Waiting
 from ledger.sending.wire import Account, Terms, Tried, Wire
 from ledger.store.chains import require_chain
 from ledger.store.engine import IN_MEMORY, Store, open_store
@@ -44,8 +43,6 @@ IntentStatus = Intent
 """What is known of something that was sent: see `Sender.status`."""
 
 _WINDOW, _WINDOW_LOCAL = 16, 4_096
-_POLL_S_MIN, _POLL_S_MAX, _POLL_S_MAX_LOCAL = 0.005, 1.0, 0.02
-_PASS_S = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +72,6 @@ class Sender:
         self.chain = chain
         self._store = store
         self._fees = fees or FeePolicy()
-        self._timeout_s = timeout_s
         self._wire = wire or Wire(chain)
         self._clock = clock or Clock()
         self._local = chain.clock is not None
@@ -84,8 +80,14 @@ class Sender:
         self._relays: Groups[tuple[Draft, int], Intent | LedgerError] = Groups(
             lambda wanted: carry(wanted, self._outbox, self._wire, lambda *batch: self._groups.do(_Batch(*batch)))
         )
-        self._polls: Groups[Sequence[str], Mapping[str, Receipt]] = Groups(self._poll)
-        self._next_pass_s = 0.0
+        self._waiting = Waiting(
+            self._wire,
+            self._clock,
+            timeout_s,
+            self._local,
+            self._seen,
+            lambda: self._tracker.advance(wait=False),
+        )
         self._proven = False
 
     @cached_property
@@ -100,6 +102,9 @@ class Sender:
     def _tracker(self) -> Tracker:
         window = self._fees.window or (_WINDOW_LOCAL if self._local else _WINDOW)
         return Tracker(self._wire, self._outbox, self.chain.chain_id, self._fees, window, self._clock)
+
+    def _seen(self, number: int) -> Intent | None:
+        return self._tracker.known(number)
 
     def _prove(self) -> None:
         """Raises BadStore for a database of another chain that has the same id: its nonces are not this one's."""
@@ -271,67 +276,7 @@ class Sender:
 
     def wait_all(self, sents: Sequence[Sent]) -> list[Receipt]:
         """The receipts of many. Raises as `wait` does, for the first that failed, when all are in blocks."""
-        started_s = self._clock.monotonic()
-        found: dict[str, Receipt] = {}
-        pause_s = _POLL_S_MIN
-        while missing := [one for one in sents if one.transaction not in found]:
-            found |= self._receipts(missing)
-            if all(one.transaction in found for one in missing):
-                break
-            if self._clock.monotonic() - started_s >= self._timeout_s:
-                absent = next(one for one in missing if one.transaction not in found)
-                raise NotIncluded(absent.transaction, self._timeout_s)
-            self._clock.sleep(pause_s)
-            pause_s = min(2 * pause_s, _POLL_S_MAX_LOCAL if self._local else _POLL_S_MAX)
-            self._sometimes_advance()
-        for sent in sents:
-            self._check(sent, found[sent.transaction])
-        return [found[sent.transaction] for sent in sents]
-
-    def _receipts(self, missing: Sequence[Sent]) -> dict[str, Receipt]:
-        """What is in a block by now, each under the hash of its first attempt. Raises Cancelled."""
-        firsts: dict[str, str] = {}
-        for sent in missing:
-            firsts[sent.transaction] = sent.transaction
-            intent = self._tracker.known(sent.number)
-            if intent is None:
-                continue
-            if intent.state in (State.CANCELLED, State.CONSUMED):
-                raise Cancelled(intent.number, str(intent.reason))
-            firsts |= {attempt.hash: sent.transaction for attempt in intent.attempts}
-        try:
-            found = self._polls.do(list(firsts))
-        except Unavailable:
-            # Its time-out bounds the waiting.
-            return {}
-        return {firsts[one]: receipt for one, receipt in found.items()}
-
-    def _poll(self, wanted: Sequence[Sequence[str]]) -> list[Mapping[str, Receipt]]:
-        hashes = list(dict.fromkeys(one for some in wanted for one in some))
-        receipts = dict(zip(hashes, self._wire.receipts(hashes), strict=True))
-        return [{one: found for one in some if (found := receipts[one]) is not None} for some in wanted]
-
-    def _sometimes_advance(self) -> None:
-        now_s = self._clock.monotonic()
-        if now_s < self._next_pass_s:
-            return
-        first, self._next_pass_s = self._next_pass_s == 0, now_s + _PASS_S
-        if first:
-            return
-        try:
-            self._tracker.advance(wait=False)
-        except Unavailable:
-            # Another pass follows.
-            return
-
-    def _check(self, sent: Sent, receipt: Receipt) -> None:
-        intent = self._tracker.known(sent.number)
-        if intent is not None and intent.attempt(receipt.transaction).cancels:
-            raise Cancelled(sent.number, "it was cancelled")
-        if receipt.succeeded:
-            return
-        gas = sent.gas if intent is None else intent.attempt(receipt.transaction).gas
-        raise self._wire.why_failed(sent.call, sent.sender, gas, receipt)
+        return self._waiting.wait_all(sents)
 
     def send(self, call: Call, signer: Signer, key: str | None = None) -> Receipt:
         """Submits and waits."""
@@ -390,7 +335,7 @@ class Sender:
             # Where one fails, the next pass finds the same work.
             with suppress(Unavailable):
                 self.advance()
-            stop.wait(_PASS_S)
+            stop.wait(PASS_S)
 
     def close(self) -> None:
         """Gives up the keys, so that another process need not wait for their leases to end."""

@@ -1,8 +1,7 @@
 """Follows what was sent until it is final: finds it in blocks, puts it back after a reorganisation, offers it again,
 pays more where that is due, and takes its place where it was cancelled.
 
-A pass looks at everything unfinished at once. Nothing is concluded from an absence but after every attempt was looked
-up without an error, and the nonce was used in a final block, twice in a row.
+A pass looks at everything unfinished at once.
 """
 
 import time
@@ -10,14 +9,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from threading import Lock
 
-from ledger.abi import Call
 from ledger.errors import LedgerError, NodeRefused
 from ledger.keys import SignedTransaction, Signer
-from ledger.rpc import Receipt
 from ledger.sending.drafts import with_spare
 from ledger.sending.envelope import sign
 from ledger.sending.fees import FeePolicy, Fees
 from ledger.sending.gaps import Gaps, first_missed
+from ledger.sending.places import Places, call_of
 from ledger.sending.relayed import Pauses, ended
 from ledger.sending.wire import Look, Wire
 from ledger.store.intents import IN_A_BLOCK, UNFINISHED, Attempt, Draft, Intent, State
@@ -76,7 +74,7 @@ class Tracker:
         self._signers: dict[str, Signer] = {}
         self._offers: dict[str, _Offer] = {}
         self._known: dict[int, Intent] = {}
-        self._doubted: set[int] = set()
+        self._places = Places(wire)
         self._gaps = Gaps()
         self._pauses = Pauses()
         self._carries = False
@@ -128,7 +126,10 @@ class Tracker:
         if not before:
             return len(everything)
         look = self._wire.look(sorted({one.sender for one in before}))
-        after = [self.heard(one) for one in self._placed(before, look)]
+        placed = self._places.placed(before, look)
+        gone = (one for one, now in zip(before, placed, strict=True) if one.block is not None and now.block is None)
+        self._forget_offers(gone)
+        after = [self.heard(one) for one in placed]
         after = [self._expired(one, look) for one in after]
         over = [one for one in after if one.state not in UNFINISHED]
         self._outbox.record([new for new, old in zip(after, before, strict=True) if new != old], self._paid(over))
@@ -180,10 +181,16 @@ class Tracker:
         # Whoever waits looks here last; what is over for good is in the database.
         if intent.state in (State.FINAL, State.REVERTED):
             self._known.pop(intent.number)
-        self._doubted.discard(intent.number)
+        self._places.forget(intent.number)
+        self._forget_offers([intent])
         for attempt in intent.attempts:
-            self._offers.pop(attempt.hash, None)
             self._pauses.forget(attempt.hash)
+
+    def _forget_offers(self, intents: Iterable[Intent]) -> None:
+        """Of those that are over, or whose block is gone: whatever was offered may be forgotten with it."""
+        for intent in intents:
+            for attempt in intent.attempts:
+                self._offers.pop(attempt.hash, None)
 
     def heard(self, intent: Intent) -> Intent:
         """The intent as of now: what was handed to the node since the last pass is not in the database as that yet."""
@@ -198,52 +205,6 @@ class Tracker:
             return replace(intent, cancel=True)
         # One that the node holds may be mined yet: it is followed.
         return ended(intent, _NOT_TAKEN) if intent.nonce >= look.pending[intent.sender] else intent
-
-    # ---- where it stands
-
-    def _placed(self, intents: Sequence[Intent], look: Look) -> list[Intent]:
-        blocks = sorted({one.block for one in intents if one.block is not None})
-        hashes = dict(zip(blocks, self._wire.hashes(blocks), strict=True)) if blocks else {}
-        sought = [one for one in intents if one.block is None or hashes[one.block] not in (None, one.block_hash)]
-        wanted = [attempt.hash for one in sought for attempt in one.attempts]
-        receipts = [one for one in self._wire.receipts(wanted) if one is not None] if wanted else []
-        found = {receipt.transaction: receipt for receipt in receipts}
-        looked_up = {one.number for one in sought}
-        return [
-            self._found(one, found, look) if one.number in looked_up else _settled(one, hashes, look) for one in intents
-        ]
-
-    def _found(self, intent: Intent, found: Mapping[str, Receipt], look: Look) -> Intent:
-        for attempt in intent.attempts:
-            receipt = found.get(attempt.hash)
-            if receipt is not None:
-                self._doubted.discard(intent.number)
-                return replace(
-                    intent,
-                    state=State.INCLUDED,
-                    block=receipt.block,
-                    block_hash=receipt.block_hash,
-                    counted=attempt.hash,
-                    succeeded=receipt.succeeded,
-                    reason=None if receipt.succeeded else self._why(intent, attempt, receipt),
-                )
-        if intent.block is not None:
-            # Its block is gone: whatever was offered may be forgotten with it.
-            for attempt in intent.attempts:
-                self._offers.pop(attempt.hash, None)
-            return replace(
-                intent, state=State.BROADCAST, block=None, block_hash=None, counted=None, succeeded=None, reason=None
-            )
-        if look.settled[intent.sender] <= intent.nonce:
-            self._doubted.discard(intent.number)
-        elif intent.number in self._doubted:
-            return replace(intent, state=State.CONSUMED, reason="another transaction has its nonce")
-        else:
-            self._doubted.add(intent.number)
-        return intent
-
-    def _why(self, intent: Intent, attempt: Attempt, receipt: Receipt) -> str:
-        return str(self._wire.why_failed(call_of(intent), intent.sender, attempt.gas, receipt))
 
     # ---- offering
 
@@ -376,24 +337,6 @@ class Tracker:
         return added
 
 
-def _settled(intent: Intent, hashes: Mapping[int, str | None], look: Look) -> Intent:
-    """An intent in a block that stands, or of which nothing is known now."""
-    if intent.block is None or hashes[intent.block] is None:
-        return intent
-    if intent.block > look.final:
-        return replace(intent, state=State.SAFE if intent.block <= look.safe else State.INCLUDED)
-    if intent.counted is not None and intent.attempt(intent.counted).cancels:
-        return replace(intent, state=State.CANCELLED, reason=_FILLED if intent.to == intent.sender else _CANCELLED)
-    return replace(intent, state=State.FINAL if intent.succeeded else State.REVERTED)
-
-
-def call_of(intent: Intent) -> Call:
-    """What the intent calls."""
-    return Call("", intent.to, intent.data)
-
-
-_CANCELLED = "it was cancelled"
 _NOT_TAKEN = "no node took it in half an hour"
-_FILLED = "it took a slot that was left empty"
 _TOO_LITTLE = "underpriced"
 _FEE_TOO_LOW = "base fee"

@@ -19,8 +19,8 @@ from ledger import NodeRefused, Secret, Sender
 from ledger.errors import LedgerError
 from ledger.keys import SignedTransaction
 from ledger.sending.fees import Fees
+from ledger.sending.places import Places
 from ledger.sending.relayed import AHEAD_MOST, GIVEN_UP_AFTER_S, PAUSE_S_MAX, Pauses, require_carriable
-from ledger.sending.tracker import Tracker
 from ledger.sending.wire import Account
 from ledger.store import outbox
 from ledger.store.engine import IN_MEMORY, Store, open_store
@@ -111,13 +111,13 @@ def test_one_process_carries_and_others_leave_it_alone(
     api, keeper = Sender(anvil_world.chain, store), Sender(anvil_world.chain, store)
     # Its nonce is not next: it waits.
     api.relay(signed_by(wallet, anvil_world, 1))
-    placed = Tracker._placed
+    placed = Places.placed
 
-    def counted(self: Tracker, *args: object) -> object:
+    def counted(self: Places, *args: object) -> object:
         offered.append(self)
         return placed(self, *args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(Tracker, "_placed", counted)
+    monkeypatch.setattr(Places, "placed", counted)
     assert keeper.advance() == 1
     assert offered == []
     assert api.advance() == 1
