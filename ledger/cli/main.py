@@ -18,8 +18,9 @@ from ledger.cli.index import index
 from ledger.cli.keeper import keeper, queue
 from ledger.cli.node import node
 from ledger.cli.outbox import outbox
+from ledger.cli.quality import COMMANDS as OF_SITES
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
-from ledger.cli.verbs import COMMANDS
+from ledger.cli.verbs import COMMANDS, site
 from ledger.deployment import Roles, deploy, seed_standard
 from ledger.errors import InputError, LedgerError
 from ledger.keys import create_keystore
@@ -301,3 +302,5 @@ def lease(session: Session, number: int) -> None:
 
 for _command in (audit, keeper, queue, node, index, outbox, *COMMANDS, *GOVERNING):
     main.add_command(_command)
+for _command in OF_SITES:
+    site.add_command(_command)
