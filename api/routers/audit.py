@@ -37,7 +37,8 @@ class Progress(Shape):
 
 class AuditShape(Shape):
     """The last audit. `root` stands for the whole history and the books at `block`; `proof` is the command that makes
-    the same root from a node alone."""
+    the same root from a node alone. The report is of that block and no other, whatever the chain's head is by now; both
+    are null before the first audit."""
 
     state: str
     block: int | None

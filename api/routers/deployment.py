@@ -14,7 +14,8 @@ router = Noun(prefix="/deployment", tags=["deployment"], responses=problems(404,
 
 
 class DeploymentShape(Shape):
-    """One market on one chain. `rpc` is this API's path to the chain's node; `faucet`: money may be had for nothing."""
+    """One market on one chain. `rpc` is this API's path to the chain's node; `faucet`: money may be had for nothing.
+    All of it stands since the deployment and for good, so that no block is named but `block`, in which that was."""
 
     chain_id: int
     chain_name: str

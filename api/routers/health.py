@@ -1,6 +1,8 @@
 """Whether it works: live (the process), startup (what it stands on was found), ready (it may be sent requests)."""
 
 import time
+from collections import defaultdict
+from collections.abc import Iterable, Mapping
 
 from fastapi import Response
 
@@ -16,6 +18,7 @@ LAG_MAX = 20
 """How many blocks the history may lie behind the node."""
 HEAD_AGE_MAX_S = 600
 GAS_WEI_MIN = 10**16
+_SENDERS_MAX = 100
 
 
 class Check(Shape):
@@ -45,7 +48,7 @@ def startup(work: Work, response: Response) -> Health:
 
 @router.get("/ready", summary="It may be sent requests", responses={503: {"model": Health}})
 def ready(work: Work, response: Response) -> Health:
-    return _told([_database(work), _node(work), _history(work), _gas(work), _threads(work)], response)
+    return _told([_database(work), _node(work), _history(work), _gas(work), _nonces(work), _threads(work)], response)
 
 
 def _told(checks: list[Check], response: Response) -> Health:
@@ -87,6 +90,36 @@ def _gas(work: Services) -> Check:
     except LedgerError as error:
         return Check(name="gas", ok=False, found=error.problem)
     return Check(name="gas", ok=wei >= GAS_WEI_MIN, found=f"{wei} wei to pay with")
+
+
+def _nonces(work: Services) -> Check:
+    """A nonce of ours that nobody uses holds up all behind it (tests/DRILLS.md, modes 1 and 10)."""
+    try:
+        # In this order: what comes into a block meanwhile is then no gap.
+        mine = [intent for intent in work.sender.unfinished() if not intent.relayed]
+        senders = sorted({intent.sender for intent in mine})[:_SENDERS_MAX]
+        wanted = [("eth_getTransactionCount", (sender, "pending")) for sender in senders]
+        counts = dict(zip(senders, (int(one, 16) for one in work.chain.batch(wanted)), strict=True))
+    except LedgerError as error:
+        return Check(name="nonces", ok=False, found=error.problem)
+    gaps = first_gaps([(one.sender, one.nonce) for one in mine if one.sender in counts], counts)
+    found = "; ".join(f"{sender} has nothing for nonce {nonce}" for sender, nonce in sorted(gaps.items()))
+    return Check(name="nonces", ok=not gaps, found=found or "no gap")
+
+
+def first_gaps(ours: Iterable[tuple[str, int]], counts: Mapping[str, int]) -> dict[str, int]:
+    """The first nonce of each sender for which neither the node nor the outbox has a transaction, below one of ours.
+    `counts` is how many of each the node has, with those that wait."""
+    taken: dict[str, set[int]] = defaultdict(set)
+    for sender, nonce in ours:
+        taken[sender].add(nonce)
+    gaps = {}
+    for sender, nonces in taken.items():
+        missing = (nonce for nonce in range(counts[sender], max(nonces)) if nonce not in nonces)
+        first = next(missing, None)
+        if first is not None:
+            gaps[sender] = first
+    return gaps
 
 
 def _threads(work: Services) -> Check:

@@ -45,7 +45,8 @@ class SentBody(Body):
 
 class StatusShape(Shape):
     """How far something is. A transaction goes signed, broadcast, included, safe, final, or ends reverted, cancelled or
-    consumed; an order goes queued, relayed, placed, or ends skipped or expired. `reason` says why it failed."""
+    consumed; an order goes queued, relayed, placed, or ends skipped or expired. `reason` says why it failed. `block`
+    and `block_hash` are of the block it is in: where it stands is the sender's own book, and no state of a block."""
 
     id: str
     state: str
@@ -54,6 +55,7 @@ class StatusShape(Shape):
     transaction: str | None = None
     attempts: list[str] = Field(default_factory=list)
     block: int | None = None
+    block_hash: str | None = None
     reason: str | None = None
     slot: int | None = None
     events: list[dict[str, Any]] = Field(default_factory=list, description="what the market's contracts said of it")
@@ -112,11 +114,12 @@ def _queue(order: SignedOrder, work: Services) -> StatusShape:
 def _of_intent(number: int, work: Services) -> StatusShape:
     found = work.sender.status(number)
     counted, block, state = found.counted or found.last.hash, found.block, str(found.state)
+    block_hash = found.block_hash
     if block is None and state == "broadcast":
         # The sender looks once a second; whoever asks meanwhile need not wait for it.
         receipt = work.chain.receipt(counted)
         if receipt is not None and receipt.succeeded:
-            block, state = receipt.block, "included"
+            block, block_hash, state = receipt.block, receipt.block_hash, "included"
     return StatusShape(
         id=str(found.number),
         state=state,
@@ -124,6 +127,7 @@ def _of_intent(number: int, work: Services) -> StatusShape:
         transaction=counted,
         attempts=[one.hash for one in found.attempts],
         block=block,
+        block_hash=block_hash,
         reason=found.reason,
         events=_events(counted, work) if block is not None else [],
     )
@@ -151,6 +155,7 @@ def _of_stranger(transaction: str, work: Services) -> StatusShape:
         transaction=transaction,
         attempts=[transaction],
         block=receipt.block,
+        block_hash=receipt.block_hash,
         events=_events(transaction, work),
     )
 
