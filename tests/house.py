@@ -29,21 +29,21 @@ LAYERS = {
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
             "agent.folder",
-            "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
+            "store.intents store.chains dispatch.tables store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local",
-            "store.leases agent.kubernetes",
-            "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
+            "store.leases dispatch.groups dispatch.rules agent.kubernetes",
+            "chain history.bloom dispatch.reach dispatch.feasible dispatch.reasons history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
-            "sending.wire store.standing",
-            "sending.drafts sending.gaps sending.relayed sending.places",
-            "sending.tracker",
+            "sending.wire dispatch.flow dispatch.gangs dispatch.optimal store.standing",
+            "sending.drafts dispatch.split dispatch.duals dispatch.certificate sending.gaps sending.relayed sending.places",
+            "sending.tracker dispatch.planner",
             "sending.waiting",
             "history.duties history.source store.history store.audit_rows store.queries store.quality "
             "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
-            "localchain.door market delivery dispatch.offers dispatch.preview deployment keeping.backlog "
+            "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment keeping.backlog "
             "history.index audit.headers "
             "audit.replay cli.console",
             "keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "

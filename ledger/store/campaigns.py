@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from enum import StrEnum
 from typing import Any
+from uuid import uuid4
 
 from sqlalchemy import (
     BigInteger,
@@ -38,6 +39,7 @@ _campaigns = Table(
     Column("exchange", String(42), nullable=False),
     Column("owner", String(42), nullable=False),
     Column("key", String(200)),
+    Column("name", String(32), nullable=False),
     Column("jobs", Text, nullable=False),
     Column("created_s", BigInteger, nullable=False),
     Column("version", BigInteger, nullable=False),
@@ -93,13 +95,15 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A dispatch: whose, its jobs as JSON, how often it was planned, and what was last said of it."""
+    """A dispatch: whose, its jobs as JSON, how often it was planned, and what was last said of it. Its `name` is in no
+    other database: an outbox may outlive the campaigns beside it."""
 
     number: int
     chain_id: int
     exchange: str
     owner: str
     key: str | None
+    name: str
     jobs: str
     created_s: int
     version: int
@@ -136,11 +140,6 @@ class StepRow:
     refund_micro: int | None = None
     text: str = ""
 
-    @property
-    def key(self) -> str:
-        """The name under which the outbox knows it."""
-        return f"dispatch {self.campaign} step {self.number}"
-
 
 def create_campaign(
     store: Store, place: tuple[int, str], owner: str, jobs: str, created_s: int, key: str | None = None
@@ -158,7 +157,7 @@ def create_campaign(
                 if found.jobs != jobs:
                     raise KeyReused(key)
                 return CampaignRow(**found._asdict())
-        new = {**said, "created_s": created_s, "version": 0, "ended": False, "note": ""}
+        new = {**said, "name": uuid4().hex, "created_s": created_s, "version": 0, "ended": False, "note": ""}
         number = connection.execute(insert(_campaigns), new).inserted_primary_key
         assert number is not None
         return CampaignRow(number=int(number[0]), **new)  # type: ignore[arg-type]
