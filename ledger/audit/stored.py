@@ -19,7 +19,7 @@ from itertools import chain
 from typing import Any
 
 from ledger.artifacts import load_artifacts
-from ledger.audit.books import Finding
+from ledger.audit.books import Finding, LeaseBook
 from ledger.audit.headers import ProvenBlock
 from ledger.audit.replay import Replay
 from ledger.errors import InputError, LedgerError
@@ -309,6 +309,11 @@ def _money(books: Replay, scratch: Scratch) -> Held:
         clearing = books.clearings.get(product | round_ << 88)
         price = (clearing.units, clearing.price_tick) if clearing else None
         yield "INV-6", f"round {round_} of {product:#x}", price, (row["units"], row["price_tick"]), row
+    for (product,), row in scratch.tables["books"].items():
+        terms = books.first_rounds.get(product), books.tick_sizes_micro.get(product), books.least_units.get(product)
+        opened = (*terms, books.slot_counts[product], books.escrow[product])
+        names = "first_round", "tick_size_micro", "min_units", "slots", "escrow_micro"
+        yield "INV-5", f"book of {product:#x}", opened, tuple(row[name] for name in names), row
 
 
 def _duties(books: Replay, scratch: Scratch) -> Held:
@@ -320,6 +325,28 @@ def _duties(books: Replay, scratch: Scratch) -> Held:
         site = books.sites.get(number)
         record = (site.delivered, site.failed) if site else None
         yield "INV-15", f"site {number}", record, (row["delivered_milli_hours"], row["failed_milli_hours"]), row
+    for (number,), row in scratch.tables["leases"].items():
+        lease = books.leases.get(number)
+        ended = None if lease is None else _ended(lease)
+        yield "INV-8", f"lease {number}", ended, tuple(row[name] for name in _OF_LEASE), row
+
+
+_OF_LEASE = (
+    "product",
+    "holder",
+    "units",
+    "reason",
+    "held_micro",
+    "deposit_micro",
+    "to_provider_micro",
+    "to_holder_micro",
+)
+
+
+def _ended(lease: LeaseBook) -> tuple[object, ...]:
+    """As the index has it, in the order of _OF_LEASE."""
+    paid = lease.to_provider_micro, lease.to_holder_micro
+    return (lease.product.id, lease.holder, lease.units, lease.reason, lease.bond_micro, lease.deposit_micro, *paid)
 
 
 def _event(said: Said, topics: tuple[bytes, ...], data: bytes) -> Row:

@@ -143,6 +143,32 @@ def test_replay_finds_a_slot_used_before_it_was_settled() -> None:
     assert (found[0].block, found[0].log) == (entries[first].block, entries[first].log)
 
 
+@pytest.mark.parametrize("off", [-1, 1])
+@pytest.mark.parametrize("lie", ["the order's round", "the block's time"])
+def test_replay_finds_an_order_in_a_round_that_its_block_does_not_belong_to(lie: str, off: int) -> None:
+    """Nobody can place one in a round that is over, or in one to come, whoever signed it."""
+    round_s, entries = tiny_day().market.deployment.terms.round_s, tiny_entries()
+    first = next(place for place, entry in enumerate(entries) if said(entry)[0] == "OrderPlaced")
+    placed = entries[first]
+    block = [entry for entry in entries if entry.block == placed.block]
+    time_s = tiny_day().chain.block(placed.block).time_s
+
+    def found(logs: list[Entry], time_s: int) -> list[str]:
+        books = new_replay(tiny_day().market.deployment).run(entries[: entries.index(block[0])])
+        assert books.findings == []
+        books.run(logs, time_s=time_s)
+        return [one.where for one in books.findings if one.rule == "EVENT" and one.log == placed.log]
+
+    assert found(block, time_s) == []
+    if lie == "the block's time":
+        wheres = found(block, time_s + off * round_s)
+    else:
+        other = forged(placed, more("order", off << 64))
+        wheres = found([other if entry is placed else entry for entry in block], time_s)
+    assert len(wheres) == 1
+    assert wheres[0].startswith("round of slot")
+
+
 def test_replay_finds_a_forgotten_epoch() -> None:
     market = tiny_day().market
     topic = market.chain.interface("Treasury").topic("Revoked")

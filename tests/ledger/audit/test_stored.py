@@ -1,9 +1,10 @@
 """The index's database beside a played day: equal as it is; any flipped byte of any row is found and located."""
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from random import Random
+from typing import Any
 
 import pytest
 
@@ -12,6 +13,8 @@ from ledger.audit.run import run_audit
 from ledger.audit.stored import Stored
 from ledger.errors import InputError
 from ledger.history.index import Index
+from ledger.history.logs import Said
+from ledger.history.rows import Fold
 from ledger.settings import Secret
 from ledger.store.audit_rows import BLOCKS, EVENTS, STATES
 from ledger.store.engine import open_store
@@ -150,7 +153,11 @@ ALTERED = {
         "the database's trigger evil",
     ),
     "a table": ("CREATE TABLE other (a)", "the database's table other"),
-    "an index that is gone": ("DROP INDEX fills_owner", "the database's index fills_owner"),
+    # One that is gone is made anew when the database is opened.
+    "an index of something else": (
+        "DROP INDEX fills_owner; CREATE INDEX fills_owner ON fills (units)",
+        "the database's index fills_owner",
+    ),
 }
 
 
@@ -160,7 +167,7 @@ def test_stored_finds_what_is_altered_beside_the_values(what: str, database: sql
     statement, where = ALTERED[what]
     if "undo" in statement:
         assert database.execute("SELECT count(*) FROM undo WHERE row IS NOT NULL").fetchone() != (0,)
-    database.execute(statement)
+    database.executescript(statement)
     assert any(one.where.startswith(where) for one in audited(path_of(database)))
 
 
@@ -200,3 +207,43 @@ def test_block_to_audit_is_the_databases(kept: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError):
         Stored(tiny_day().market, empty).block_to_audit(None)
     empty.close()
+
+
+Keys = Callable[[tuple[Any, ...]], tuple[Any, ...]]
+
+SHARED: dict[str, tuple[str, Keys, str, str]] = {
+    "cash": ("Deposited", lambda values: values[:1], "free_micro", "INV-1"),
+    "balances": ("TransferSingle", lambda values: values[2:4], "units", "INV-16"),
+    "clearings": ("Cleared", lambda values: values[:2], "units", "INV-6"),
+    "books": ("BookOpened", lambda values: values[:1], "min_units", "INV-5"),
+    "obligations": ("Obliged", lambda values: values[:2], "bond_micro", "INV-8"),
+    "sites": ("RecordUpdated", lambda values: values[:1], "delivered_milli_hours", "INV-15"),
+    "leases": ("Resolved", lambda values: values[:1], "to_holder_micro", "INV-8"),
+}
+
+
+@pytest.mark.parametrize("table", SHARED)
+def test_stored_finds_a_mistake_that_the_index_and_its_rows_share(
+    table: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A rule of the index that is wrong makes the same rows here and there: the independent model knows better."""
+    event, key_of, column, rule = SHARED[table]
+    apply = Fold.apply
+
+    def wrong(self: Fold, said: Said, time_s: int) -> None:
+        apply(self, said, time_s)
+        if said.name == event:
+            row = self._to.rows.change(table, key_of(said.values))
+            if row is not None:
+                row[column] += 1
+
+    monkeypatch.setattr(Fold, "apply", wrong)
+    path = tmp_path / "wrong.db"
+    store = open_store(Secret(f"sqlite:///{path}"))
+    for _ in Index(tiny_day().market, store, window=20).advance():
+        pass
+    store.close()
+    found = audited(path)
+    assert found
+    assert {one.rule for one in found} == {rule}, "the rows are equal: only the model can say so"
+    assert all(one.where.startswith("index: ") and one.block for one in found)
