@@ -29,13 +29,16 @@ LAYERS = {
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
             "agent.folder",
-            "store.intents store.chains dispatch.tables store.spending store.campaigns dispatch.jobfile sending.envelope "
+            "dispatch.tables "
+            "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local",
             "store.leases dispatch.groups dispatch.rules agent.kubernetes",
-            "chain history.bloom dispatch.reach dispatch.feasible dispatch.reasons history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
+            "dispatch.reach dispatch.feasible dispatch.reasons "
+            "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
             "sending.wire dispatch.flow dispatch.gangs dispatch.optimal store.standing",
-            "sending.drafts dispatch.split dispatch.duals dispatch.certificate sending.gaps sending.relayed sending.places",
+            "dispatch.split dispatch.duals dispatch.certificate "
+            "sending.drafts sending.gaps sending.relayed sending.places",
             "sending.tracker dispatch.planner",
             "sending.waiting",
             "history.duties history.source store.history store.audit_rows store.queries store.quality "

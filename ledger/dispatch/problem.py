@@ -178,6 +178,10 @@ class Certificate:
     supply s is worth to the plan, its own price included, in 1/`scale` micro; `service` is what serving one more
     unit-hour counts for, above any price, in the same measure. A gross price of `service` or more says that jobs were
     left out who could have used one more unit, and what is above it is the best limit among them.
+
+    Of all prices that support the plan these are the least: where one lies above the supply's own price, group
+    `due_group[s]` would use one more unit of it, to serve who was left out (`due_supply[s]` is −1) or to leave the
+    supply `due_supply[s]`, which is worth as much (both −1: the price is the supply's own).
     """
 
     group_of: Column
@@ -185,6 +189,8 @@ class Certificate:
     flow_supply: Column
     flow_units: Column
     gross: Column
+    due_group: Column
+    due_supply: Column
     service: int
     scale: int
 

@@ -1,0 +1,138 @@
+"""Whether a plan can be carried out: read off its placements, whoever made it."""
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from ledger.dispatch.problem import Column, Plan
+from ledger.dispatch.rules import NEVER, Case, Ints, Rule, Violation, sums
+
+
+def rows(case: Case) -> Iterator[Violation]:
+    for name, column, size in (
+        ("job", case.placed.job, len(case.jobs)),
+        ("supply", case.placed.supply, len(case.supplies)),
+    ):
+        if len(column) and not 0 <= int(column.min()) <= int(column.max()) < size:
+            row = int(np.argmax((column < 0) | (column >= size)))
+            yield Violation(Rule.ROW, f"placement {row} names {name} {column[row]}, and there are {size}")
+    if np.any(case.placed.units <= 0):
+        row = int(np.argmax(case.placed.units <= 0))
+        yield Violation(Rule.ROW, f"placement {row} is of {case.placed.units[row]} units")
+
+
+def feasible(case: Case, job: Column, supply: Column) -> list[Violation]:
+    """All rules of feasibility; admission is checked for these pairs of job and supply."""
+    return [
+        *_capacity(case),
+        *_hours(case),
+        *_whole_and_left(case),
+        *admission(case, job, supply),
+        *_gangs(case),
+    ]
+
+
+def _capacity(case: Case) -> Iterator[Violation]:
+    taken = sums(case.placed.supply, case.placed.units, len(case.supplies))
+    over = taken > case.supplies.units
+    if over.any():
+        one = int(np.argmax(over))
+        yield Violation(
+            Rule.CAPACITY,
+            f"supply {one} (site {case.supplies.site[one]}, hour {case.supplies.hour[one]}) has "
+            f"{case.supplies.units[one]} units, and {taken[one]} are placed on it",
+        )
+
+
+def _hours(case: Case) -> Iterator[Violation]:
+    """No job takes more than its units in an hour."""
+    hours, hour_of = np.unique(case.supplies.hour, return_inverse=True)
+    key = case.placed.job.astype(np.int64) * len(hours)
+    key += hour_of[case.placed.supply]
+    starts = np.flatnonzero(key[1:] != key[:-1]) + 1
+    starts = np.concatenate([np.zeros(min(1, len(key)), dtype=np.int64), starts])
+    distinct = key[starts]
+    seen = np.zeros(len(case.jobs) * len(hours), dtype=np.bool_)
+    seen[distinct] = True
+    if np.count_nonzero(seen) == len(distinct):
+        units = np.add.reduceat(case.placed.units, starts, dtype=np.int64) if len(starts) else starts
+    else:
+        distinct, of = np.unique(key, return_inverse=True)
+        units = sums(of, case.placed.units, len(distinct))
+    job = distinct // max(1, len(hours))
+    over = units > case.jobs.units[job]
+    if over.any():
+        one = int(np.argmax(over))
+        yield Violation(
+            Rule.HOUR,
+            f"job {job[one]} takes {units[one]} units in hour {hours[distinct[one] % len(hours)]}, "
+            f"and wants {case.jobs.units[job[one]]}",
+        )
+
+
+def _whole_and_left(case: Case) -> Iterator[Violation]:
+    taken = sums(case.placed.job, case.placed.units, len(case.jobs))
+    wanted = case.jobs.units.astype(np.int64)
+    wanted *= case.jobs.hours
+    over = taken > wanted
+    if over.any():
+        one = int(np.argmax(over))
+        yield Violation(Rule.WHOLE, f"job {one} takes {taken[one]} unit-hours, and wants {wanted[one]}")
+    wanted -= taken
+    job, units = _left_columns(case.plan)
+    if len(job) and not 0 <= int(job.min()) <= int(job.max()) < len(wanted):
+        yield Violation(Rule.LEFT, f"what is left over names job {job.max()}, and there are {len(wanted)}")
+        return
+    said = sums(job, units, len(wanted))
+    wrong = np.maximum(wanted, 0) != said
+    if wrong.any():
+        one = int(np.argmax(wrong))
+        yield Violation(Rule.LEFT, f"job {one} has {wanted[one]} unit-hours left over, and the plan says {said[one]}")
+
+
+def _left_columns(plan: Plan) -> tuple[Ints, Ints]:
+    left = plan.left
+    job, units = getattr(left, "job", None), getattr(left, "unit_hours", None)
+    if job is None or units is None:
+        job, units = [row.job for row in left], [row.unit_hours for row in left]
+    return np.asarray(job, dtype=np.int64), np.asarray(units, dtype=np.int64)
+
+
+def admission(case: Case, job: Column, supply: Column) -> Iterator[Violation]:
+    jobs, table = case.jobs, case.supplies
+    hour, bound = table.hour[supply], jobs.latency_max_us[job]
+    for rule, admitted in (
+        (Rule.CLASS, jobs.class_id[job] == table.class_id[supply]),
+        (Rule.LATENCY, (bound == 0) | (case.way_us(job, supply) <= bound)),
+        (Rule.GRADE, jobs.grade[job] <= table.grade[supply]),
+        (Rule.WINDOW, (jobs.earliest_hour[job] <= hour) & (hour < jobs.deadline_hour[job])),
+        (Rule.LIMIT, table.price_micro[supply] <= jobs.limit_micro[job]),
+    ):
+        if not admitted.all():
+            one = int(np.argmin(admitted))
+            yield Violation(rule, f"{jobs.job(int(job[one]))} does not admit {table.supply(int(supply[one]))}")
+
+
+def _gangs(case: Case) -> Iterator[Violation]:
+    """A gang runs whole or not at all: at one site, in as many consecutive hours as it wants, all its units in each."""
+    mine = np.flatnonzero(case.jobs.gang[case.placed.job] != 0)
+    job, supply = case.placed.job[mine], case.placed.supply[mine]
+    members, of = np.unique(job, return_inverse=True)
+    hour, site = case.supplies.hour[supply].astype(np.int64), case.supplies.site[supply].astype(np.int64)
+    spans = []
+    for column in (hour, site):
+        least, most = np.full(len(members), NEVER), np.full(len(members), -1)
+        np.minimum.at(least, of, column)
+        np.maximum.at(most, of, column)
+        spans.append(most - least)
+    taken = sums(of, case.placed.units[mine], len(members))
+    wanted = case.jobs.units[members].astype(np.int64) * case.jobs.hours[members]
+    # With at most its units in any hour and all unit-hours inside so many hours, each hour has all its units.
+    wrong = (spans[0] >= case.jobs.hours[members]) | (spans[1] > 0) | (taken != wanted)
+    if wrong.any():
+        one = int(np.argmax(wrong))
+        yield Violation(
+            Rule.GANG,
+            f"gang {members[one]} takes {taken[one]} of {wanted[one]} unit-hours over {spans[0][one] + 1} hours, "
+            f"{'at several sites' if spans[1][one] else 'at one site'}",
+        )

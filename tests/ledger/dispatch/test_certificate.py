@@ -1,0 +1,39 @@
+"""The whole check: it accepts what the planner makes, and says once of each rule what is wrong."""
+
+from dataclasses import replace
+
+from ledger.dispatch.certificate import verify
+from ledger.dispatch.planner import make_plan
+from ledger.dispatch.problem import JobSpec, Plan, Supply
+from ledger.dispatch.rules import Rule
+from ledger.dispatch.tables import JobTable, SupplyTable
+from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS
+
+JOBS = [JobSpec("a", 1, 2, 2, HOUR, HOUR + 3, 5), JobSpec("b", 1, 2, 2, HOUR, HOUR + 3, 4)]
+SUPPLIES = [Supply(site, 1, METROS[0], HOUR + hour, 1, 1 + site) for site in range(3) for hour in range(3)]
+
+
+def test_verify_accepts_a_plan_of_rows_and_of_columns() -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    assert verify(JOBS, SUPPLIES, LATENCIES, plan) == []
+    assert verify(JobTable.of(JOBS), SupplyTable.of(SUPPLIES), LATENCIES, plan) == []
+    assert verify(JOBS, SUPPLIES, LATENCIES, Plan(tuple(plan.placed), tuple(plan.left), plan.certificate)) == []
+
+
+def test_verify_refuses_the_plan_of_other_jobs_or_supplies() -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    assert verify([JOBS[0], replace(JOBS[1], limit_micro=0)], SUPPLIES, LATENCIES, plan)
+    assert verify(JOBS[:1], SUPPLIES, LATENCIES, plan)
+    assert verify(JOBS, SUPPLIES[:-1], LATENCIES, plan)
+    assert verify(JOBS, [replace(SUPPLIES[0], units=0), *SUPPLIES[1:]], LATENCIES, plan)
+    assert verify(JOBS, [replace(SUPPLIES[0], units=2), *SUPPLIES[1:]], LATENCIES, plan)
+
+
+def test_verify_names_each_rule_once_and_where_it_breaks_first() -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    rows = [replace(row, units=row.units + 1) for row in plan.placed]
+    found = verify(JOBS, SUPPLIES, LATENCIES, Plan(rows, plan.left, plan.certificate))
+    assert len({one.rule for one in found}) == len(found)
+    (capacity,) = (one for one in found if one.rule is Rule.CAPACITY)
+    first = min(row.supply for row in rows)
+    assert capacity.text.startswith(f"supply {first} (site {SUPPLIES[first].site}, hour {SUPPLIES[first].hour}) has 1 ")

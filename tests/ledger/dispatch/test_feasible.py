@@ -1,0 +1,87 @@
+"""Each rule of feasibility is broken once, and named."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from ledger.dispatch.certificate import verify
+from ledger.dispatch.planner import make_plan
+from ledger.dispatch.problem import JobSpec, Left, Placed, Plan, Supply, Why
+from ledger.dispatch.rules import Rule
+from ledger.product import Grade
+from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS
+
+JOBS = [
+    JobSpec("plain", 1, 2, 2, HOUR, HOUR + 2, 5, METROS[0], 20_000, Grade.STANDARD),
+    JobSpec("gang", 1, 2, 2, HOUR, HOUR + 4, 5, gang=True),
+]
+SUPPLIES = [
+    *(Supply(1, 1, METROS[0], HOUR + k, 4, 1 + k) for k in range(4)),
+    Supply(2, 2, METROS[0], HOUR, 9, 1),
+    Supply(3, 1, METROS[2], HOUR, 9, 5),
+    Supply(4, 1, METROS[0], HOUR, 9, 5, Grade.BASIC),
+    Supply(5, 1, METROS[0], HOUR, 9, 6),
+    Supply(6, 1, METROS[0], HOUR + 1, 9, 5),
+]
+PLAN = make_plan(JOBS, SUPPLIES, LATENCIES)
+
+
+def rules(rows: Sequence[Placed], left: Sequence[Left] = ()) -> set[Rule]:
+    return {one.rule for one in verify(JOBS, SUPPLIES, LATENCIES, Plan(rows, left, PLAN.certificate))}
+
+
+def row(job: int) -> int:
+    return next(k for k, one in enumerate(PLAN.placed) if one.job == job)
+
+
+def changed(of_job: int, **values: Any) -> list[Placed]:
+    rows = list(PLAN.placed)
+    rows[row(of_job)] = replace(rows[row(of_job)], **values)
+    return rows
+
+
+def test_a_right_plan_breaks_no_rule() -> None:
+    assert rules(list(PLAN.placed)) == set()
+
+
+@pytest.mark.parametrize(
+    ("values", "rule"),
+    [
+        ({"supply": 4}, Rule.CLASS),
+        ({"supply": 5}, Rule.LATENCY),
+        ({"supply": 6}, Rule.GRADE),
+        ({"supply": 3}, Rule.WINDOW),
+        ({"supply": 7}, Rule.LIMIT),
+        ({"units": 5}, Rule.CAPACITY),
+        ({"units": 3}, Rule.HOUR),
+        ({"units": 3}, Rule.WHOLE),
+        ({"units": 1}, Rule.LEFT),
+        ({"units": 0}, Rule.ROW),
+        ({"units": -1}, Rule.ROW),
+        ({"supply": 9}, Rule.ROW),
+        ({"supply": -1}, Rule.ROW),
+        ({"job": 2}, Rule.ROW),
+        ({"job": -1}, Rule.ROW),
+    ],
+)
+def test_a_placement_that_breaks_a_rule_is_named(values: dict[str, int], rule: Rule) -> None:
+    assert rule in rules(changed(0, **values))
+
+
+@pytest.mark.parametrize("values", [{"units": 1}, {"supply": 3}, {"supply": 8}, {"supply": 5}])
+def test_a_gang_that_does_not_sit_whole_is_named(values: dict[str, int]) -> None:
+    assert Rule.GANG in rules(changed(1, **values))
+
+
+def test_hours_add_up_over_rows_that_do_not_stand_together() -> None:
+    first = PLAN.placed[row(0)]
+    assert Rule.HOUR in rules([*PLAN.placed, replace(first, units=1)])
+    halves = [replace(first, units=1)] * 2
+    assert rules([halves[0], *(one for one in PLAN.placed if one != first), halves[1]]) == set()
+
+
+@pytest.mark.parametrize("left", [Left(0, 1, Why.CAPACITY, ""), Left(7, 1, Why.CAPACITY, "")])
+def test_what_is_left_over_and_is_not_is_named(left: Left) -> None:
+    assert rules(list(PLAN.placed), [left]) == {Rule.LEFT}
