@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 
 from ledger import (
     BadDeployment,
+    BadJobs,
     BadKey,
     InputError,
     KeyReused,
@@ -214,7 +215,13 @@ def refuse(error: LedgerError) -> JSONResponse:
     headers = error.headers if isinstance(error, Refused) else {}
     if isinstance(error, Unavailable):
         headers = {"Retry-After": "1"}
-    return respond(problem_of(error), headers)
+    return respond(problem_of(error, _cells(error)), headers)
+
+
+def _cells(error: LedgerError) -> list[Fault]:
+    """The cells of a table of jobs that cannot be read: a pointer to the line, from 1, and the column."""
+    cells = error.cells if isinstance(error, BadJobs) else ()
+    return [Fault(pointer=f"/jobs/{line}/{column}", detail=_one_line(why)) for line, column, why in cells]
 
 
 async def _on_ledger_error(_: Request, error: Exception) -> JSONResponse:

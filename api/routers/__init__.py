@@ -3,7 +3,9 @@
 from api.routers import (
     accounts,
     audit,
+    campaigns,
     deployment,
+    dispatch,
     health,
     history,
     jobs,
@@ -22,6 +24,7 @@ from api.routers import (
     sites,
     standard,
     stream,
+    tiers,
     transactions,
     units,
 )
@@ -42,6 +45,9 @@ ROUTERS = tuple(
         leases,
         jobs,
         results,
+        tiers,
+        dispatch,
+        campaigns,
         accounts,
         transactions,
         history,

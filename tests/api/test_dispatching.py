@@ -1,0 +1,33 @@
+"""Jobs in a request are the jobs of the CSV."""
+
+from api.dispatching import JobBody, JobsBody, body_of, fingerprint_of, read_jobs
+from ledger import Grade
+from tests.api.stage import Stage
+
+NOW_S = 1_767_225_600
+
+
+def test_a_job_in_json_is_the_job_in_words(stage: Stage) -> None:
+    hour = NOW_S // 3_600
+    exact = {
+        "name": "a", "class": "AI_LARGE", "units": 500, "hours": 2, "earliest": hour + 5, "deadline": hour + 9,
+        "metro": "257", "latency_ms": 20, "grade": "PREMIUM", "gang": True, "price": "0.004",
+    }  # fmt: skip
+    words = "name,class,units,hours,earliest,deadline,metro,latency_ms,grade,gang,price\n" + (
+        f"a,ai-large,500 units,2h,hour {hour + 5},hour {hour + 9},N. Virginia,20,premium,yes,4 USD/H100-hour\n"
+    )
+    by_list = read_jobs(JobsBody(jobs=[JobBody.model_validate(exact)]), stage.services, NOW_S)
+    by_csv = read_jobs(JobsBody(csv=words), stage.services, NOW_S)
+    assert by_list == by_csv
+    [job] = by_list.jobs
+    assert (job.limit_micro, job.latency_max_us, job.grade, job.gang) == (4_000, 20_000, Grade.PREMIUM, True)
+    assert by_list.most_micro == 500 * 2 * 4_000
+    said = JobsBody.model_validate(body_of(by_list))
+    assert read_jobs(said, stage.services, NOW_S) == by_list
+
+
+def test_a_request_is_known_by_its_words(stage: Stage) -> None:
+    one, other = (JobsBody(csv=f"units\n{units} units\n") for units in (5, 6))
+    assert fingerprint_of("/dispatch", one) == fingerprint_of("/dispatch", one.model_copy())
+    assert fingerprint_of("/dispatch", one) != fingerprint_of("/dispatch", other)
+    assert len(read_jobs(one, stage.services, NOW_S).jobs) == 1
