@@ -22,7 +22,7 @@ const WORDS = {
   product: ["product"],
   portfolio: ["portfolio", "use"],
   provider: ["provider", "use"],
-  jobs: ["jobs", "use"],
+  jobs: ["jobs", "portfolio", "use"],
   audit: ["audit", "portfolio"],
 };
 

@@ -42,6 +42,9 @@ const REFERENCE = { 1: 1000, 2: 1000, 3: 1000, 4: 1 };
 export const referenceOf = (classId) => REFERENCE[classId] ?? 1;
 export const referenceName = (classId) => t(classId === 4 ? "unit.vcpuHour" : classId > 4 ? "unit.unitHour" : "unit.h100Hour");
 
+/** What a price is in: "USD / H100-hour". */
+export const perReference = (classId) => t("unit.per", { what: referenceName(classId) });
+
 export const microOf = (price) => (typeof price === "number" ? price : (price?.price_micro ?? null));
 
 /** A price per hour of the class's reference, always with as many decimals, so that they stand in line: "2.400". */

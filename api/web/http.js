@@ -28,6 +28,11 @@ export function post(path, body, options = {}) {
   return ask(path, { method: "POST", headers, body: JSON.stringify(body) });
 }
 
+/** Sends a text as it is. */
+export function put(path, text, options = {}) {
+  return ask(path, { method: "PUT", headers: { ...header(options), "Content-Type": "application/json" }, body: text });
+}
+
 export function remove(path, options = {}) {
   return ask(path, { method: "DELETE", headers: header(options) });
 }

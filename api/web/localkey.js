@@ -45,3 +45,9 @@ export async function signTyped({ secret }, { types, domain, message }) {
   const { EIP712Domain: _, ...own } = types;
   return new Wallet(secret).signTypedData(domain, own, message);
 }
+
+/** Signs a text. */
+export async function signText({ secret }, text) {
+  const { Wallet } = await ethers();
+  return new Wallet(secret).signMessage(text);
+}

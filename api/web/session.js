@@ -67,9 +67,12 @@ export async function act(path, body, { gasless = false, once = crypto.randomUUI
   return idOf(await hands.send(current, (built.data ?? built).transaction, once));
 }
 
-/** Several acts as one where the wallet can (EIP-5792), else one after the other; `told(n)` before each. */
-export async function actAll(steps, told = () => {}) {
-  if (current?.kind === "wallet" && steps.length > 1) {
+/**
+ * Several acts as one where the wallet can (EIP-5792), else one after the other; `told(n)` before each. Acts of which a
+ * later one cannot be built before an earlier one stands are never done `together`.
+ */
+export async function actAll(steps, told = () => {}, together = true) {
+  if (together && current?.kind === "wallet" && steps.length > 1) {
     const { canBatch, sendTogether } = await import("/web/wallets.js");
     if (await canBatch(current)) return settled(await sendTogether(current, await callsOf(steps)));
   }
@@ -90,6 +93,24 @@ async function callsOf(steps) {
   }
   return calls;
 }
+
+/** Sessions by address: what is private is shown to who signed in. */
+const sessions = new Map();
+
+/** What proves who one is: the API key, or a session for which the wallet signs a text once (EIP-4361). */
+export async function bearer() {
+  if (!current || current.key) return apiKey();
+  const open = sessions.get(current.address);
+  if (open && open.expires_s * 1000 > Date.now()) return open.token;
+  const { message } = facts(await get(`/login/nonce?address=${current.address}`));
+  const signature = await (await signer()).signText(current, message);
+  const session = facts(await post("/login", { message, signature }));
+  sessions.set(current.address, session);
+  return session.token;
+}
+
+/** Whether asking for what is private opens no window of a wallet. */
+export const isSignedIn = () => Boolean(current && (current.key || current.kind === "local" || sessions.has(current.address)));
 
 const idOf = (answer) => {
   if (typeof answer === "string") return answer;

@@ -73,6 +73,12 @@ export async function signTyped({ provider, address }, typedData) {
   return provider.request({ method: "eth_signTypedData_v4", params: [address, JSON.stringify(typedData)] });
 }
 
+/** Signs a text, which the wallet shows as it is. */
+export async function signText({ provider, address }, text) {
+  const hex = `0x${[...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  return provider.request({ method: "personal_sign", params: [hex, address] });
+}
+
 /** Whether the wallet can do several calls at once or not at all (EIP-5792). */
 export async function canBatch({ provider, address }) {
   try {

@@ -49,6 +49,7 @@ class Paper:
         self.products = list(self._products())
         self.audit: Json = {"state": "none", "checks": [], "findings": []}
         self.sent: list[tuple[str, Json]] = []
+        self.dispatches: Any = None
 
     def _products(self) -> list[Product]:
         day = (NOW_S // 86_400 + 1) * 24

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.web.paper import BAD_TEXT, BLOCK, ME, NOW_S, ROUND_S, Paper, Problem
+from tests.web.paper_jobs import Dispatches
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -26,6 +27,8 @@ def answer(paper: Paper, path: str, query: dict[str, str], body: Any) -> Any:
     """The data of one question."""
     words = [unquote(word) for word in path.strip("/").split("/")]
     noun = words[0]
+    if noun == "dispatch":
+        return paper.dispatches.ask(words[1:], body)
     if noun in ("products", "sites", "accounts", "leases", "audit", "orders", "transactions"):
         found: Callable[..., Any] = globals()[f"_{noun}"]
         return found(paper, words[1:], query, body)
@@ -229,6 +232,7 @@ class Stall:
 def open_stall() -> Iterator[Stall]:
     """Serves until the end of the block."""
     paper, over = Paper(), Event()
+    paper.dispatches = Dispatches(paper)
     for product in paper.products:
         # Reckoned once, so that the page's speed is what a test measures.
         paper.shown(product)

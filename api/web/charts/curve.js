@@ -1,6 +1,6 @@
 // Supply and demand of one round as steps, and the point where they met. Volume runs to the right, price upwards.
 import { h, put, svg } from "/web/dom.js";
-import { compact, number, referenceName, referencePrice, referenceText, units } from "/web/format.js";
+import { compact, number, perReference, referencePrice, referenceText, units } from "/web/format.js";
 import { t } from "/web/i18n.js";
 
 const PAD = { left: 58, right: 20, top: 18, bottom: 40 };
@@ -69,7 +69,7 @@ function grid(scale, classId) {
     lines.push(svg("text", { x: scale.x(volume), y: scale.height - PAD.bottom + 18, class: "axis middle" }, compact(volume)));
   }
   lines.push(svg("text", { x: scale.width - PAD.right, y: scale.height - 4, class: "axis end name" }, t("curve.units")));
-  lines.push(svg("text", { x: PAD.left + 6, y: PAD.top + 2, class: "axis name" }, `USD / ${referenceName(classId)}`));
+  lines.push(svg("text", { x: PAD.left + 6, y: PAD.top + 2, class: "axis name" }, perReference(classId)));
   return lines;
 }
 
@@ -118,7 +118,7 @@ export function curve(depth, classId) {
     hair.setAttribute("x2", at);
     hair.setAttribute("visibility", "visible");
     const priceAt = (side) => side.find(({ to }) => to >= Math.max(1, volume))?.price ?? null;
-    put(reading, t("curve.at", { units: number(volume), bid: referencePrice(priceAt(bids), classId), ask: referencePrice(priceAt(asks), classId), what: `USD / ${referenceName(classId)}` }));
+    put(reading, t("curve.at", { units: number(volume), bid: referencePrice(priceAt(bids), classId), ask: referencePrice(priceAt(asks), classId), what: perReference(classId) }));
   });
   return h("figure", { class: "curvebox" }, legend(), chart, reading);
 }

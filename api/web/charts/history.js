@@ -1,6 +1,6 @@
 // Clearing prices over time, with the volume of each below; drawn by uPlot, which is loaded when it is needed.
 import { h } from "/web/dom.js";
-import { clockTime, currentZone, day, moment, referenceName, referencePrice, units } from "/web/format.js";
+import { clockTime, currentZone, day, moment, perReference, referencePrice, units } from "/web/format.js";
 import { t } from "/web/i18n.js";
 
 const DAY_S = 86400;
@@ -71,7 +71,7 @@ function options(UPlot, size, classId, rows) {
     ],
     series: [
       { label: t("history.time"), value: (_, time_s) => (time_s === null ? "–" : moment(time_s)) },
-      { label: t("history.price", { what: `USD / ${referenceName(classId)}` }), stroke: accent, width: 2, points: { show: rows.length < 40, size: 4, fill: accent }, value: (_, micro) => (micro === null ? "–" : referencePrice(micro, classId)) },
+      { label: t("history.price", { what: perReference(classId) }), stroke: accent, width: 2, points: { show: rows.length < 40, size: 4, fill: accent }, value: (_, micro) => (micro === null ? "–" : referencePrice(micro, classId)) },
       { label: t("history.units"), scale: "volume", fill: soft, stroke: soft, width: 0, paths: UPlot.paths.bars({ size: [0.6, 14] }), points: { show: false }, value: (_, count) => (count === null ? "–" : units(count)) },
     ],
   };

@@ -1,7 +1,7 @@
 // Buying in one line: words in, fields out, a price at once, and one button.
 import { h, put } from "/web/dom.js";
 import { now, tickNow } from "/web/clock.js";
-import { day, hoursText, number, referencePrice, referenceName, usd, units } from "/web/format.js";
+import { day, hoursText, number, perReference, referencePrice, units, usd } from "/web/format.js";
 import { place, t } from "/web/i18n.js";
 import { areas } from "/web/market.js";
 import { placeName, productLink, when } from "/web/names.js";
@@ -117,7 +117,7 @@ function optionText(product, amount) {
   const total = product.last ? BigInt(product.last.price.price_micro) * BigInt(amount.units) * BigInt(amount.hours) : null;
   return [
     h("span", { class: "row tight spread" }, h("strong", {}, placeName(product.area)), h("span", { class: "number" }, product.last ? referencePrice(product.last.price, product.class_id) : "–")),
-    h("small", { class: "row tight spread" }, h("span", {}, when(product)), h("span", {}, product.last ? `USD / ${referenceName(product.class_id)}` : t("board.noPrice"))),
+    h("small", { class: "row tight spread" }, h("span", {}, when(product)), h("span", {}, product.last ? perReference(product.class_id) : t("board.noPrice"))),
     total === null ? null : h("small", {}, t("buy.about", { total: usd(total) })),
   ];
 }

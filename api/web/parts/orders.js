@@ -1,6 +1,6 @@
 // One's own orders: what waits for its clearing, what traded, and of what did not, why not and what to do.
 import { h, put } from "/web/dom.js";
-import { number, percent, referenceName, referencePrice, referenceText, units } from "/web/format.js";
+import { number, perReference, percent, referencePrice, referenceText, units } from "/web/format.js";
 import { get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { roundSeconds } from "/web/market.js";
@@ -29,7 +29,7 @@ export function orderRows(rows) {
 
 function limit(row) {
   const { class_id: classId } = productOf(row.product);
-  return h("span", {}, referencePrice(row.price, classId), h("small", {}, `USD / ${referenceName(classId)}`));
+  return h("span", {}, referencePrice(row.price, classId), h("small", {}, perReference(classId)));
 }
 
 function state(row) {

@@ -1,7 +1,7 @@
 // The order form: what one wants, at what limit, what it costs and what comes back, before anything is signed.
 import { now, tickNow } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
-import { dollars, microOf, number, percent, referenceName, referenceOf, referencePrice, units, usd } from "/web/format.js";
+import { microOf, number, perReference, percent, referenceOf, referenceText, unitPriceText, units, usd } from "/web/format.js";
 import { t } from "/web/i18n.js";
 import { get } from "/web/http.js";
 import { market, roundSeconds } from "/web/market.js";
@@ -61,7 +61,7 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     if (placed && repeats(state)) (await import("/web/parts/repeat.js")).repeat(product, state.body, placed);
     await ask();
   };
-  const unit = `USD / ${referenceName(product.class_id)}`;
+  const unit = perReference(product.class_id);
   const node = h(
     "form",
     { class: compact ? "ticket compact" : "ticket", onsubmit: submit, novalidate: true },
@@ -125,7 +125,7 @@ function label(state, product) {
   if (!count) return t("ticket.preview");
   const most = escrowOf(state.answer?.costs);
   const key = state.side === "buy" ? "ticket.doBuy" : state.side === "sell" ? "ticket.doSell" : "ticket.doOffer";
-  return t(key, { units: units(count), most: most ? usd(most) : `${referencePrice(state.body.price_micro, product.class_id)} USD / ${referenceName(product.class_id)}` });
+  return t(key, { units: units(count), most: most ? usd(most) : referenceText(state.body.price_micro, product.class_id) });
 }
 
 const escrowOf = (costs) => BigInt(costs?.total_micro ?? 0) || BigInt(costs?.escrow_micro ?? 0);
@@ -151,7 +151,7 @@ function drawCosts(box, answer, product, state, ask) {
   }
   if (answer.fee_wei) lines.push(line(t("ticket.gas"), t("ticket.ether", { amount: ether(answer.fee_wei) })));
   lines.push(line(t("ticket.clears"), h("span", { class: "number left", "data-until": answer.round_ends_s ?? now() + roundSeconds(), "data-whole": roundSeconds() })));
-  put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: `${referencePrice(limit.price, product.class_id)} USD / ${referenceName(product.class_id)}`, unit: `${dollars(microOf(limit.price) ?? 0)} USD / ${t("unit.unitHour")}` })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
+  put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
 /** An amount as the API reads it, nothing rounded. */

@@ -1,7 +1,7 @@
 // The market board: what one needs, in a line; what compute costs now; every product that trades.
 import { again } from "/web/again.js";
 import { h, put } from "/web/dom.js";
-import { compact, hoursText, number, referenceName, referencePrice, unitPriceText, windowText } from "/web/format.js";
+import { compact, hoursText, number, perReference, referencePrice, unitPriceText, windowText } from "/web/format.js";
 import { all, query } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { classes, grades, latencyOf, roundSeconds, tiers } from "/web/market.js";
@@ -98,7 +98,7 @@ function index(name, group) {
     { class: "index", href: productLink(busiest), title: t("index.title", { count: number(group.length) }) },
     h("span", { class: "label" }, className(name)),
     h("span", { class: "figure" }, referencePrice(price, classId)),
-    h("span", { class: "unit" }, `USD / ${referenceName(classId)}`),
+    h("span", { class: "unit" }, perReference(classId)),
     h("span", { class: "row tight" }, changeMark(bp), spark(busiest.sparkline, t("spark.label"))),
   );
 }
@@ -137,7 +137,7 @@ function fillLine(line, product) {
     line,
     h("span", { class: "c-product" }, h("strong", {}, placeName(product.area)), h("small", {}, `${className(product.class)} · ≤ ${t("unit.ms", { count: latencyOf(product.tier) })} · ${gradeName(product.grade)}`)),
     h("span", { class: "c-window", title: windowText(product.start_s, product.end_s) }, starts(product), h("small", {}, hoursText(product.hours))),
-    h("span", { class: "c-price" }, product.last ? [h("strong", { class: "number" }, referencePrice(product.last.price, product.class_id)), h("small", { class: "unit" }, ` USD / ${referenceName(product.class_id)}`), h("small", { class: "fine" }, unitPriceText(product.last.price))] : h("small", {}, t("board.noPrice"))),
+    h("span", { class: "c-price" }, product.last ? [h("strong", { class: "number" }, referencePrice(product.last.price, product.class_id)), h("small", { class: "unit" }, ` ${perReference(product.class_id)}`), h("small", { class: "fine" }, unitPriceText(product.last.price))] : h("small", {}, t("board.noPrice"))),
     h("span", { class: "c-change" }, changeMark(product.change_bp)),
     h("span", { class: "c-volume" }, h("span", { class: "number" }, compact(product.volume_units_24h ?? 0)), h("small", {}, t("board.volumeUnit"))),
     h("span", { class: "c-trend" }, spark(product.sparkline, t("spark.label"))),

@@ -3,7 +3,7 @@ import { again } from "/web/again.js";
 import { now } from "/web/clock.js";
 import { h, icon, put } from "/web/dom.js";
 import { renew } from "/web/renew.js";
-import { compact, momentBoth, moment, number, referenceName, referencePrice, unitPriceText, units, windowText } from "/web/format.js";
+import { compact, moment, momentBoth, number, perReference, referencePrice, unitPriceText, units, windowText } from "/web/format.js";
 import { all, get, query } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { roundSeconds } from "/web/market.js";
@@ -91,7 +91,7 @@ async function drawHistory(state, box) {
 function headline(product, depth) {
   const { last } = product;
   const shown = (label, value, below) => h("div", { class: "tile" }, h("span", { class: "label" }, label), h("span", { class: "figure" }, value), h("span", { class: "below" }, below));
-  const unit = `USD / ${referenceName(product.class_id)}`;
+  const unit = perReference(product.class_id);
   return [
     shown(t("product.last"), last ? [referencePrice(last.price, product.class_id), " ", changeMark(product.change_bp)] : "–", last ? `${unit} · ${unitPriceText(last.price)}` : t("board.noPrice")),
     shown(t("product.now"), depth.indicative?.units && !depth.cleared ? referencePrice(depth.indicative.price, product.class_id) : "–", depth.indicative?.units && !depth.cleared ? `${unit} · ${units(depth.indicative.units)}` : t("product.nowNothing")),
@@ -126,7 +126,7 @@ function book(depth, product) {
       "div",
       { class: `side ${kind}` },
       h("h3", {}, name),
-      h("div", { class: "rung head", "aria-hidden": "true" }, h("span", {}, `USD / ${referenceName(product.class_id)}`), h("span", {}, t("col.units"))),
+      h("div", { class: "rung head", "aria-hidden": "true" }, h("span", {}, perReference(product.class_id)), h("span", {}, t("col.units"))),
       rows.slice(0, 14).map((each) => {
         const rung = h("div", { class: "rung", title: `${t("ticket.tickOnly", { tick: number(each.tick) })} · ${unitPriceText(each.price)}` }, h("span", { class: "number" }, referencePrice(each.price, product.class_id)), h("span", { class: "number" }, number(each.units)), h("i"));
         rung.style.setProperty("--share", String(each.units / most));
@@ -148,7 +148,7 @@ function fills(state) {
     [
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.round"), (row) => number(row.round), "right"],
-      [t("col.priceOf", { unit: `USD / ${referenceName(product.class_id)}` }), (row) => h("strong", {}, referencePrice(row.price, product.class_id)), "right"],
+      [t("col.priceOf", { unit: perReference(product.class_id) }), (row) => h("strong", {}, referencePrice(row.price, product.class_id)), "right"],
       [t("col.units"), (row) => number(row.units), "right"],
       [t("col.orders"), (row) => number(row.orders ?? 0), "right"],
       ["", audit, "right"],

@@ -191,4 +191,6 @@ export const WORDS = {
   "kind.ask": "Sell",
   "kind.offer": "Offer",
   "list.more": "and {count} more",
+  "unit.per": "USD / {what}",
+  "ticket.look.product": "Look at it",
 };

@@ -191,4 +191,6 @@ export const WORDS = {
   "kind.ask": "卖出",
   "kind.offer": "供给",
   "list.more": "另有 {count} 项",
+  "unit.per": "美元 / {what}",
+  "ticket.look.product": "查看产品",
 };

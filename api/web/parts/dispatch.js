@@ -1,0 +1,132 @@
+// What a dispatch would do: how much of it runs, where and when, what it buys, what is left over and why; and doing it.
+import { h } from "/web/dom.js";
+import { clockTime, day, dollars, microOf, number, unitPriceText, units, usd } from "/web/format.js";
+import { facts, get, post } from "/web/http.js";
+import { say, t } from "/web/i18n.js";
+import { matrix } from "/web/charts/matrix.js";
+import { productLink, productOf } from "/web/names.js";
+import { whoever } from "/web/parts/account.js";
+import { section, table, tile } from "/web/parts/fields.js";
+import { follow, nothing } from "/web/parts/notice.js";
+import { keepDocument } from "/web/parts/document.js";
+import { productCell } from "/web/parts/orders.js";
+import { actAll, address, apiKey, identity } from "/web/session.js";
+
+const HOUR_S = 3600;
+
+/** A /dispatch/preview answer, drawn. `started(state)` is told of a dispatch, `again()` asks anew. */
+export function dispatchPlan(plan, command, started, again) {
+  const placed = plan.placements.length > 0;
+  return [
+    h("div", { class: "tiles" }, totals(plan)),
+    placed ? doing(plan, command, started, again) : null,
+    plan.refusals?.length && identity() ? h("div", { class: "problem", role: "alert" }, plan.refusals.map((each) => [h("strong", {}, each.detail ?? each.title), h("p", {}, each.remedy ?? "")])) : null,
+    placed ? section(t("jobs.matrix"), [matrix(plan), plan.verified ? h("p", { class: "fine good" }, "✓ ", t("jobs.verified")) : null], null, { class: "card" }) : nothing(t("jobs.nothing")),
+    section(t("jobs.table"), jobRows(plan), null, { class: "card" }),
+    placed ? section(t("jobs.purchases"), plan.purchases.length ? purchaseRows(plan) : nothing(t("jobs.free")), null, { class: "card" }) : null,
+  ];
+}
+
+function totals({ totals: sum }) {
+  const mean = sum.unit_hours ? Math.round(Number(sum.cost_micro) / sum.unit_hours) : null;
+  return [
+    tile(t("jobs.placed"), t("unit.unitHours", { count: number(sum.unit_hours) }), t("jobs.placedOf", { count: number(sum.wanted_unit_hours) })),
+    tile(t("jobs.cost"), usd(sum.cost_micro), t("jobs.costBelow")),
+    tile(t("jobs.escrow"), usd(sum.escrow_micro), t("jobs.escrowBelow")),
+    tile(t("jobs.mean"), mean === null ? "–" : dollars(mean, 6), t("unit.per", { what: t("unit.unitHour") })),
+  ];
+}
+
+const whenText = (hour) => `${day(hour * HOUR_S)}, ${clockTime(hour * HOUR_S)}`;
+
+/** One line a job: what of it runs, when and where, and what is left over in words. */
+function jobRows(plan) {
+  const rows = plan.body.jobs.map((job, place) => {
+    const mine = plan.placements.filter((each) => each.job === place);
+    const left = plan.left.filter((each) => each.job === place);
+    return { job, mine, left, done: mine.reduce((sum, each) => sum + each.units, 0), micro: mine.reduce((sum, each) => sum + each.units * each.price_micro, 0) };
+  });
+  return table(
+    t("jobs.table"),
+    [
+      [t("jobs.job"), ({ job }) => h("span", {}, h("strong", {}, job.name), h("small", {}, `${units(job.units)} · ${t("unit.hours", { count: number(job.hours) })}`))],
+      [t("jobs.served"), ({ job, done }) => t("unit.unitHours", { count: `${number(done)} / ${number(job.units * job.hours)}` }), "right"],
+      [t("jobs.when"), ({ mine }) => (mine.length ? span(mine) : "–"), "right"],
+      [t("jobs.cost"), ({ mine, micro }) => (mine.length ? usd(micro) : "–"), "right"],
+      [t("jobs.left"), ({ left }) => (left.length ? left.map(leftOver) : h("span", { class: "good" }, t("jobs.leftNothing"))), "right"],
+    ],
+    rows,
+  );
+}
+
+function span(mine) {
+  const hours = mine.map((each) => each.hour);
+  const sites = new Set(mine.map((each) => each.site)).size;
+  const far_us = Math.max(...mine.map((each) => each.latency_us ?? 0));
+  const where = [t("jobs.sitesOf", { count: number(sites) }), far_us ? t("jobs.latency", { ms: number(far_us / 1000, 1) }) : ""].filter(Boolean).join(", ");
+  return h("span", {}, `${whenText(Math.min(...hours))} → ${whenText(Math.max(...hours) + 1)}`, h("small", {}, where));
+}
+
+/** Why, in the reader's language; the exact words of the planner in the title. */
+const leftOver = (each) => h("span", { class: "bad", title: each.text }, t("jobs.leftOf", { count: number(each.unit_hours), why: say("jobs.why", each.why) }), h("small", {}, each.text));
+
+function purchaseRows(plan) {
+  return table(
+    t("jobs.purchases"),
+    [
+      [t("col.product"), (row) => productCell(productOf(row.product))],
+      [t("col.units"), (row) => h("span", {}, units(row.units), h("small", {}, t("jobs.used", { used: number(row.used_unit_hours ?? row.units * row.hours), whole: number(row.units * row.hours) }))), "right"],
+      [t("col.limit"), (row) => unitPriceText(microOf(row.price_micro)), "right"],
+      [t("jobs.escrow"), (row) => usd(row.escrow_micro), "right"],
+      [t("jobs.expected"), (row) => usd(row.expected_micro), "right"],
+      ["", (row) => (row.preview?.refusal && identity() ? h("span", { class: "bad" }, row.preview.refusal.detail ?? row.preview.refusal.title) : h("a", { href: productLink(row) }, t("ticket.look.product"))), "right"],
+    ],
+    plan.purchases,
+  );
+}
+
+/** The button: an account kept here runs it all by itself, a wallet signs each step. */
+function doing(plan, command, started, again) {
+  const kept = !identity() || identity().kind === "key";
+  const most = plan.totals.escrow_micro;
+  const title = kept ? (plan.purchases.length ? t("jobs.do", { most: usd(most) }) : t("jobs.doHeld")) : plan.purchases.length ? t("jobs.doBids", { count: number(plan.purchases.length) }) : t("jobs.redeem", { count: number(plan.redemptions?.length ?? 0) });
+  const button = h("button", { class: "primary wide", type: "button" }, title);
+  const press = async () => {
+    const known = identity() !== null;
+    if (!(await whoever())) return;
+    // Somebody who was nobody until now sees first what stops it.
+    if (!known && identity().kind !== "key") return again();
+    if (identity().kind === "key") {
+      const state = await follow(button, title, () => start(plan, command), t("jobs.started"));
+      if (state) started(state);
+    } else {
+      const done = await follow(button, title, (told) => signEach(plan, told));
+      if (done) again();
+    }
+  };
+  button.addEventListener("click", press);
+  return h("div", { class: "stack" }, button, kept ? null : h("p", { class: "fine" }, t("jobs.doBidsHint")));
+}
+
+async function start(plan, command) {
+  const body = structuredClone(plan.body);
+  delete body.owner;
+  if (command) body.jobs[0].job = await keepDocument(command);
+  return facts(await post("/dispatch", body, { key: apiKey(), once: crypto.randomUUID() }));
+}
+
+/** The bids of a plan, or what is to be redeemed of what is held, with the wallet's or the throw-away key's signature. */
+async function signEach(plan, told) {
+  const plain = ({ owner: _, ...body }) => body;
+  const steps = plan.purchases.length
+    ? [...(await approval(plan)), ...plan.purchases.map((each, place) => ({ path: "/orders", body: plain(each.body), title: t("jobs.bid", { place: place + 1, whole: plan.purchases.length }) }))]
+    : (plan.redemptions ?? []).map((each) => ({ path: each.path, body: plain(each.body), title: t("redeem.do") }));
+  return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })), false);
+}
+
+async function approval(plan) {
+  const account = (await get(`/accounts/${address()}`)).data;
+  const short = BigInt(plan.totals.escrow_micro) - BigInt(account.cash_micro ?? 0);
+  if (short <= BigInt(account.allowance_micro ?? 0)) return [];
+  return [{ path: "/accounts/approve", body: { amount: `${short / 1_000_000n}.${String(short % 1_000_000n).padStart(6, "0")} USD` }, title: t("account.approve") }];
+}
