@@ -49,11 +49,11 @@ LAYERS = {
             "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment keeping.backlog "
             "history.index audit.headers "
             "audit.replay cli.console",
-            "keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "
+            "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "
             "cli.session demo.stage",
-            "audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
+            "agent.reporting audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
-            "cli.audit cli.quality demo.day demo.live",
+            "agent.agent cli.audit cli.quality demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",
             "demo.main up",

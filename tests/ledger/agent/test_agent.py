@@ -1,0 +1,343 @@
+"""An agent and its leases: run once, metered by the chain's clock, reported once, whatever happens in between."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from ledger.agent.agent import Agent
+from ledger.agent.executor import RunState, Usage
+from ledger.agent.folder import log_of
+from ledger.agent.local import LocalExecutor
+from ledger.errors import InputError, Unavailable
+from ledger.model import LeaseState
+from ledger.product import Grade
+from ledger.store.agent import AgentBook, Job, Stage
+from tests.ledger.agent.stand import HOUR, UNITS, Away, Hand, Stand, stand, survived
+from tests.world import World
+
+FULL = UNITS * 1_000
+POINTS = ("fetched", "noted", "started", "read", "stopped", "sealed", "uploaded", "submitted", "reported")
+
+
+@pytest.fixture
+def real(anvil_world: World, tmp_path: Path) -> Iterator[Stand]:
+    """With real processes."""
+    with stand(anvil_world, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def hand(anvil_world: World, tmp_path: Path) -> Iterator[Stand]:
+    """With an executor that does as it is told."""
+    with stand(anvil_world, tmp_path, executor=Hand()) as made:
+        yield made
+
+
+def until_over(made: Stand, lease: int) -> None:
+    """Until the run has ended by itself."""
+    handle, end_s = made.work(lease).handle, time.monotonic() + 30
+    while not LocalExecutor().poll(handle).state.is_over:
+        assert time.monotonic() < end_s
+        time.sleep(0.01)
+
+
+# ---- the whole way
+
+
+def test_a_job_is_run_metered_reported_and_brought(real: Stand) -> None:
+    lease, product = real.lease(real.job("echo hello; mkdir out; echo 42 > out/answer.txt", ("out/*",)))
+    assert real.tick(product.start_s - 10).leases == {"open": 1}
+    assert real.work(lease).started_s is None
+    real.tick(product.start_s)
+    until_over(real, lease)
+    real.tick(product.start_s + 1_000)
+    assert real.reported(lease) == []
+    assert real.tick(product.end_s).troubles == ()
+    assert real.on_chain(lease).state is LeaseState.REPORTED
+    assert real.work(lease).stage is Stage.DONE
+    [(delivered_milli, _)] = real.reported(lease)
+    assert delivered_milli == FULL
+    said = real.result(lease)
+    assert (said["exit_code"], said["log"], said["files"]) == (0, "hello\n", {"out/answer.txt": "NDIK"})
+    assert [one.to_s for one in real.check_result(lease)] == [product.start_s + 1_000, product.end_s]
+    assert not list((real.folder / "agent" / "runs").iterdir())
+    ended = real.world.delivery.accept(lease).send(real.world.buyer).value
+    assert (ended.to_holder_micro, ended.delivered_milli) == (0, FULL)
+
+
+def test_a_job_that_still_runs_at_the_windows_end_is_stopped_and_was_delivered(real: Stand) -> None:
+    lease, product = real.lease(real.job("echo up; sleep 600"))
+    real.tick(product.start_s)
+    real.tick(product.end_s + 100)
+    assert [one for one, _ in real.reported(lease)] == [FULL]
+    assert (real.result(lease)["exit_code"], real.work(lease).job) == (None, Job.ENDED)
+
+
+def test_a_job_that_fails_by_itself_is_delivered_capacity_and_says_so(real: Stand) -> None:
+    lease, product = real.lease(real.job("echo oh; exit 3"))
+    real.tick(product.start_s)
+    until_over(real, lease)
+    real.tick(product.end_s)
+    assert [one for one, _ in real.reported(lease)] == [FULL]
+    assert (real.result(lease)["exit_code"], real.result(lease)["log"]) == (3, "oh\n")
+
+
+@pytest.mark.parametrize("point", POINTS)
+def test_an_agent_killed_at_any_step_runs_once_and_reports_once(real: Stand, point: str) -> None:
+    count = real.folder / "count"
+    lease, product = real.lease(real.job(f"echo x >> {count}; sleep 600"))
+    real.deadly = point
+    killed = 0
+    for time_s in (product.start_s - 10, product.start_s, product.start_s + 900, product.end_s, product.end_s + 10):
+        while not survived(real, lambda time_s=time_s: real.tick(time_s)):  # type: ignore[misc]
+            killed += 1
+    assert killed == 1
+    assert count.read_text() == "x\n"
+    assert [one for one, _ in real.reported(lease)] == [FULL]
+    real.check_result(lease)
+    assert real.work(lease).stage is Stage.DONE
+
+
+# ---- what cannot run
+
+
+def test_with_nothing_to_run_capacity_stands_ready_while_the_agent_is_awake(real: Stand) -> None:
+    lease, product = real.lease(b"", Grade.BASIC)
+    real.tick(product.start_s - 10)
+    real.tick(product.start_s)
+    real.tick(product.start_s + HOUR // 2)
+    # Nobody saw the machine for an hour: what passed meanwhile is not claimed.
+    real.tick(product.start_s + HOUR * 3 // 4, passed_s=3_600)
+    real.tick(product.end_s)
+    [(delivered_milli, _)] = real.reported(lease)
+    assert delivered_milli == FULL * 3 // 4
+    assert "nothing to run" in real.result(lease)["log"]
+    assert [one.delivered_milli for one in real.check_result(lease)] == [FULL, 0, FULL]
+
+
+@pytest.mark.parametrize("kind", ["missing", "wrong", "unreadable", "image"])
+def test_what_the_holder_did_not_bring_is_no_fault_of_the_site(real: Stand, kind: str) -> None:
+    content = {"unreadable": b"{}", "image": b""}.get(kind, b"something")
+    if kind == "image":
+        content = real.job("true").replace(b'"image":""', b'"image":"a:b"')
+    lease, product = real.lease(content)
+    if kind != "missing":
+        job_hash = real.shelf.put_document(content)
+        if kind == "wrong":
+            (real.folder / "store" / "jobs" / f"0x{job_hash.hex()}.json").write_bytes(b"other")
+    for time_s in (product.start_s - 10, product.start_s, product.start_s + 1_000, product.end_s):
+        assert real.tick(time_s).troubles == ()
+    assert [one for one, _ in real.reported(lease)] == [FULL]
+    why = {"unreadable": "job document", "image": "no containers"}.get(kind, "no document of this hash")
+    assert why in real.result(lease)["log"]
+
+
+def test_a_document_that_comes_late_is_run_late(real: Stand) -> None:
+    content = real.job("sleep 600")
+    path = next((real.folder / "store" / "jobs").iterdir())
+    path.unlink()
+    lease, product = real.lease(content)
+    real.tick(product.start_s)
+    assert real.work(lease).job is Job.WANTED
+    real.shelf.put_document(content)
+    real.tick(product.start_s + 100)
+    assert real.work(lease).job is Job.STARTED
+
+
+def test_while_the_store_or_the_executor_is_away_nothing_counts(hand: Stand) -> None:
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s - 10)
+    executor = hand.executor
+    assert isinstance(executor, Hand)
+    executor.refusal = Unavailable("The cluster is away.", "Ask later.")
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 900)
+    executor.refusal = None
+    hand.tick(product.start_s + 1_800)
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
+    other, product = hand.lease(hand.job("false"))
+    hand.jobs = Away()
+    hand.wake()
+    hand.tick(product.start_s)
+    assert "The store is away" in hand.work(other).why
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(other)] == [0]
+
+
+def test_a_run_that_waits_too_long_in_the_queue_is_not_delivered(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    hand.executor.state = RunState.QUEUED
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s - 10)
+    for minutes in range(31):
+        hand.tick(product.start_s + 60 * minutes)
+    hand.executor.state = RunState.RUNNING
+    for minutes in range(31, 61):
+        hand.tick(product.start_s + 60 * minutes)
+    # The last of the queue's minutes is not told from those before it.
+    assert [one for one, _ in hand.reported(lease)] == [FULL * 29 // 60]
+
+
+# ---- lost
+
+
+def test_a_run_that_is_lost_is_aborted_at_once_for_what_ran(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    before = hand.world.market.cash_micro(hand.world.buyer.address)
+    bond_micro = hand.on_chain(lease).bond_micro
+    hand.tick(product.start_s)
+    hand.executor.state, hand.executor.usage = RunState.LOST, Usage(wall_ms=900_000)
+    assert hand.tick(product.start_s + 1_800).troubles == ()
+    # A quarter ran; the rest is the holder's before the window is over.
+    found = hand.on_chain(lease)
+    assert (found.state, found.delivered_milli) == (LeaseState.REPORTED, FULL // 4)
+    assert hand.world.market.cash_micro(hand.world.buyer.address) - before == bond_micro - bond_micro // 4
+    hand.tick(product.start_s + 1_900)
+    hand.tick(product.end_s)
+    assert hand.work(lease).stage is Stage.DONE
+    assert "the run was lost" in hand.result(lease)["log"]
+    assert len(hand.executor.starts) == 1
+
+
+def test_a_run_lost_when_enough_was_delivered_is_reported_whole(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"), Grade.BASIC)
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 3_500)
+    hand.executor.state = RunState.LOST
+    hand.tick(product.start_s + 3_550)
+    assert hand.on_chain(lease).state is LeaseState.ACTIVE
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(lease)] == [FULL * 3_500 // 3_600]
+    ended = hand.world.delivery.accept(lease).send(hand.world.buyer).value
+    assert ended.to_holder_micro == 0
+
+
+def test_an_abort_that_comes_after_the_window_is_a_report(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    hand.executor.state, hand.executor.usage = RunState.LOST, Usage(wall_ms=900_000)
+    hand.deadly = "sealed"
+    assert not survived(hand, lambda: hand.tick(product.start_s + 1_800))
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(lease)] == [FULL // 4]
+
+
+# ---- away, late, and other people's
+
+
+def test_a_run_goes_on_while_its_agent_is_dead_and_counts(real: Stand) -> None:
+    lease, product = real.lease(real.job("sleep 600"))
+    real.tick(product.start_s)
+    real.wake()
+    real.tick(product.end_s, passed_s=3_600)
+    assert [one for one, _ in real.reported(lease)] == [FULL]
+
+
+def test_what_an_agent_slept_through_is_reported_as_nothing(real: Stand) -> None:
+    lease, product = real.lease(real.job("true"))
+    real.tick(product.end_s + 10, passed_s=10_000)
+    assert [one for one, _ in real.reported(lease)] == [0]
+    assert "was not there" in real.result(lease)["log"]
+
+
+def test_a_report_that_would_come_too_late_is_given_up(real: Stand) -> None:
+    lease, product = real.lease(b"")
+    real.tick(product.start_s)
+    real.tick(product.end_s + real.world.market.deployment.terms.report_period_s + 1)
+    assert real.work(lease).stage is Stage.GONE
+    assert "DeadlinePassed" in real.work(lease).why
+    assert real.tick().leases == {}
+
+
+def test_what_was_reported_by_hand_is_left_so(hand: Stand) -> None:
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 10)
+    hand.world.delivery.report(lease, 5).send(hand.world.provider)
+    hand.tick(product.end_s)
+    assert hand.work(lease).stage is Stage.DONE
+    assert hand.reported(lease) == [(5, bytes(32))]
+
+
+def test_a_lease_that_ended_before_its_start_is_not_run(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.world.delivery.abort(lease).send(hand.world.provider)
+    hand.tick(product.start_s)
+    assert (hand.work(lease).stage, hand.executor.starts) == (Stage.GONE, [])
+    hand.tick(product.start_s + 10)
+    assert hand.work(lease).stage is Stage.GONE
+
+
+def test_a_store_that_is_away_holds_no_report_up_and_gets_the_result_later(hand: Stand) -> None:
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    hand.jobs = Away()
+    hand.wake()
+    work = hand.tick(product.end_s)
+    assert hand.on_chain(lease).state is LeaseState.REPORTED
+    assert hand.work(lease).stage is Stage.REPORTED
+    assert "The store is away" in work.troubles[0]
+    hand.jobs = None
+    hand.wake()
+    hand.tick()
+    assert hand.work(lease).stage is Stage.DONE
+    hand.check_result(lease)
+
+
+def test_a_store_that_stays_away_is_given_up(hand: Stand) -> None:
+    lease, product = hand.lease(b"")
+    hand.jobs, hand.limits = Away(), replace(hand.limits, upload_s=1_000)
+    hand.wake()
+    hand.tick(product.end_s)
+    hand.tick(product.end_s + 1_000)
+    assert hand.work(lease).stage is Stage.DONE
+
+
+def test_the_run_of_a_lease_that_the_chain_forgot_is_stopped(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    assert len(hand.executor.starts) == 1
+    # As after a reorganisation: the database knows of a lease that no block has.
+    work, book = hand.work(lease), AgentBook(hand._store)  # type: ignore[arg-type]
+    ghost = replace(work, lease=99_999, block=hand.world.chain.block().number + 1, handle="ghost")
+    book.save(ghost)
+    hand.tick(product.start_s + 10)
+    assert hand.executor.stops == ["ghost"]
+    assert hand.work(99_999).stage is Stage.FORGOTTEN
+
+
+def test_another_providers_site_is_refused(hand: Stand) -> None:
+    setup = replace(hand.agent._setup, signer=hand.world.stranger)
+    with pytest.raises(InputError, match="Use the provider's key"):
+        Agent(setup)
+
+
+def test_a_silent_executor_at_the_end_is_asked_again_until_the_report_would_be_late(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 1_800)
+    hand.executor.refusal = Unavailable("The cluster is away.", "Ask later.")
+    assert "The cluster is away" in hand.tick(product.end_s).troubles[0]
+    assert hand.reported(lease) == []
+    period_s = hand.world.market.deployment.terms.report_period_s
+    hand.tick(product.end_s + period_s // 2 + 1)
+    assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
+
+
+def test_logs_of_a_run_are_read_before_its_folder_goes(real: Stand) -> None:
+    lease, product = real.lease(real.job("echo kept"))
+    real.tick(product.start_s)
+    until_over(real, lease)
+    assert log_of(Path(real.work(lease).handle)) == "kept\n"
+    real.tick(product.end_s)
+    assert real.result(lease)["log"] == "kept\n"
