@@ -29,6 +29,7 @@ LAYERS = {
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
             "agent.folder",
+            "dispatch.columns "
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local",
@@ -40,20 +41,22 @@ LAYERS = {
             "dispatch.split dispatch.duals dispatch.certificate "
             "sending.drafts sending.gaps sending.relayed sending.places",
             "sending.tracker dispatch.planner",
-            "sending.waiting",
+            "sending.waiting dispatch.rolling",
             "history.duties history.source store.history store.audit_rows store.queries store.quality "
             "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
             "audit.acts audit.duties audit.proofs",
-            "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment keeping.backlog "
+            "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment "
+            "keeping.backlog "
             "history.index audit.headers "
             "audit.replay cli.console",
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "
             "cli.session demo.stage",
-            "agent.reporting audit.run dispatch.campaign cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
+            "agent.reporting audit.run dispatch.campaign dispatch.documents cli.placements "
+            "cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
-            "agent.agent cli.audit cli.quality demo.day demo.live",
+            "agent.agent cli.audit cli.dispatch cli.quality demo.day demo.live",
             "cli.main",
             "demo.board demo.stream",
             "demo.main up",

@@ -1,0 +1,369 @@
+"""Dispatch that goes on: what runs stays where it is, and the rest is planned anew as jobs, prices and failures arrive.
+
+Each step plans all that is still wanted over all that is free, and buys what begins in the hour at hand; what the plan
+puts later is not bought, and planned again by the next step, when more is known.
+
+- What is bought is never moved. It ends as bought, unless its site misses it or the job ends early.
+- A site that missed is not planned on while it cools off: FIRST_HOURS after the first miss, twice as long after each
+  miss that follows within as many hours as it last cooled, at most MOST_HOURS. One that has since stood that long
+  without a miss begins anew.
+- Money that came back for what was missed is in the purse again, and what is missing of the job is wanted again.
+- Hours that a job left over by ending early are paid for: they are offered to the others first, at no price.
+- Work that can wait beyond the hours that are on offer pays a micro less than its limit until it no longer can: so it
+  gives way to what cannot wait, where their limits are equal.
+- Waiting has a price: of two supplies the earlier is taken unless the later is cheaper by `wait_bp` for each hour.
+"""
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from ledger.dispatch.planner import make_plan
+from ledger.dispatch.problem import HOUR_MAX, JobSpec, Latencies, Left, Plan, Supply, Why
+from ledger.dispatch.tables import Placements, SupplyTable
+from ledger.errors import InputError
+from ledger.units import BP_PER_ONE, HOURS_PER_DAY
+
+FIRST_HOURS = 1
+MOST_HOURS = 64
+FINAL_HOURS = 7 * HOURS_PER_DAY
+"""What ran so long ago can no longer be missed: reports and disputes are over."""
+
+Planner = Callable[[Sequence[JobSpec], Sequence[Supply], Latencies], Plan]
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """Bought: `units` out of `supply`, at its price, in which a job runs in that hour at that site."""
+
+    job: int
+    units: int
+    supply: Supply
+
+    @property
+    def cost_micro(self) -> int:
+        return self.units * self.supply.price_micro
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """What one row asks for of the job with this number: so many unit-hours, which its units and hours may exceed by
+    rounding; `final` where no hours will come in which what is left over now could run."""
+
+    job: int
+    unit_hours: int
+    final: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What was asked of the planner, and its answer: `verify(jobs, supplies, latencies, plan)` holds it.
+
+    `parts` says what each of `jobs` is of, and `rows` what each of `supplies` is: the same but for its weight, in which
+    waiting is counted.
+    """
+
+    jobs: tuple[JobSpec, ...]
+    supplies: tuple[Supply, ...]
+    plan: Plan
+    parts: tuple[Part, ...]
+    rows: tuple[Supply, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Proposal:
+    """What one step would buy, what finds no place in the hours on offer and why, and what was asked to find out.
+
+    Work whose deadline lies beyond those hours is not left over yet. `change` counts what had happened before it.
+    """
+
+    hour: int
+    change: int
+    buys: tuple[Held, ...]
+    unpaid: tuple[Left, ...]
+    asked: Asked
+
+    @property
+    def left(self) -> tuple[Left, ...]:
+        """What finds no place, the jobs by their numbers: found out when it is asked."""
+        none = []
+        for left in self.asked.plan.left:
+            part, spec = self.asked.parts[left.job], self.asked.jobs[left.job]
+            unit_hours = left.unit_hours - (spec.unit_hours - part.unit_hours)
+            if part.final and unit_hours > 0:
+                none.append(replace(left, job=part.job, unit_hours=unit_hours))
+        return (*none, *self.unpaid)
+
+
+@dataclass(frozen=True, slots=True)
+class Books:
+    """The purse: `paid_in` + `came_back` − `spent` = `cash`, all in micro."""
+
+    paid_in: int
+    spent: int
+    came_back: int
+
+    @property
+    def cash(self) -> int:
+        return self.paid_in + self.came_back - self.spent
+
+
+@dataclass(slots=True)
+class _Open:
+    spec: JobSpec
+    missing: int
+
+
+@dataclass(slots=True)
+class _Cooling:
+    hours: int
+    until: int
+
+
+class Rolling:
+    """A dispatcher over time, for one purse. Job numbers are its own, from 0 in the order of `add`."""
+
+    def __init__(
+        self, latencies: Latencies, purse_micro: int, *, wait_bp: int = 5, planner: Planner = make_plan
+    ) -> None:
+        if purse_micro < 0:
+            raise InputError(f"A purse of {purse_micro} micro buys nothing.", "Pay in an amount above zero.")
+        if wait_bp < 0:
+            raise InputError(f"Waiting cannot cost {wait_bp} bp an hour.", "Give 0 or more.")
+        self._latencies, self._planner, self._wait_bp = latencies, planner, wait_bp
+        self._paid_in, self._spent, self._came_back = purse_micro, 0, 0
+        self._jobs: dict[int, _Open] = {}
+        self._added = self._changes = 0
+        self._hour = 0
+        self._held: defaultdict[int, list[Held]] = defaultdict(list)
+        self._spare: list[Supply] = []
+        self._cooling: dict[int, _Cooling] = {}
+
+    @property
+    def books(self) -> Books:
+        return Books(self._paid_in, self._spent, self._came_back)
+
+    def pay_in(self, amount_micro: int) -> None:
+        """More money. Raises InputError for less."""
+        if amount_micro < 0:
+            raise InputError(f"{amount_micro} micro is no payment.", "Pay in an amount above zero.")
+        self._paid_in += amount_micro
+
+    def add(self, job: JobSpec) -> int:
+        """A job arrives. Returns its number."""
+        self._changes += 1
+        number, self._added = self._added, self._added + 1
+        self._jobs[number] = _Open(job, job.unit_hours)
+        return number
+
+    def missing(self, job: int) -> int:
+        """Unit-hours of a job that are neither bought nor lost: what is still planned. 0 for one that is closed."""
+        return self._jobs[job].missing if job in self._jobs else 0
+
+    def held(self) -> list[Held]:
+        """All that is bought and no longer ago than FINAL_HOURS, by hour."""
+        return [each for hour in sorted(self._held) for each in self._held[hour]]
+
+    def cools_until(self, site: int) -> int:
+        """The first hour for which a site is planned on again; 0 if it never missed."""
+        return self._cooling[site].until if site in self._cooling else 0
+
+    # ---- a step
+
+    def step(self, hour: int, supplies: Iterable[Supply]) -> Proposal:
+        """Plans, and buys what begins in `hour`: `propose` and `accept`."""
+        proposal = self.propose(hour, supplies)
+        self.accept(proposal)
+        return proposal
+
+    def propose(self, hour: int, supplies: Iterable[Supply]) -> Proposal:
+        """What a step at `hour` would buy. `supplies` is what can be had from then on, without what is held here.
+
+        Raises InputError for an hour before that of an earlier step.
+        """
+        if hour < self._hour:
+            raise InputError(f"Hour {hour} has passed: the last step was at {self._hour}.", "Step on in time.")
+        asked = self._ask(hour, self._usable(hour, supplies))
+        buys, unpaid = self._affordable(self._beginning(hour, asked))
+        return Proposal(hour, self._changes, tuple(buys), tuple(unpaid), asked)
+
+    def accept(self, proposal: Proposal) -> None:
+        """Buys what was proposed. Raises InputError if anything has changed since."""
+        if proposal.change != self._changes:
+            raise InputError("The proposal no longer holds: something has changed since.", "Propose again.")
+        self._changes += 1
+        self._hour = proposal.hour
+        for buy in proposal.buys:
+            self._spent += buy.cost_micro
+            self._held[buy.supply.hour].append(buy)
+            self._jobs[buy.job].missing -= buy.units
+        self._use_spare(proposal.buys)
+        self._close()
+
+    def ended(self, job: int, hour: int) -> None:
+        """A job is done before it said: nothing more is planned for it, and its hours from `hour` on are spare."""
+        self._changes += 1
+        for each in self._release(hour, lambda held: held.job == job):
+            self._spare.append(replace(each.supply, units=each.units, price_micro=0, held=True))
+        self._jobs.pop(job, None)
+
+    def missed(self, site: int, hour: int, job: int | None = None, back_micro: int | None = None) -> tuple[Held, ...]:
+        """A site does not deliver from `hour` on what is held there (of one job, or of all), which is given back.
+
+        Its price is in the purse again (or `back_micro`, where another sum came), what it was for is wanted again, and
+        the site cools off. What was missed once is no longer held, so it comes back once.
+        """
+        self._changes += 1
+        void = self._release(hour, lambda held: held.supply.site == site and job in (None, held.job))
+        if job is None:
+            self._spare = [each for each in self._spare if each.site != site or each.hour < hour]
+        for each in void:
+            if each.job in self._jobs:
+                self._jobs[each.job].missing += each.units
+        if void:
+            self._came_back += sum(each.cost_micro for each in void) if back_micro is None else back_micro
+        self._cool(site, max(hour, self._hour))
+        return tuple(void)
+
+    def _release(self, hour: int, which: Callable[[Held], bool]) -> list[Held]:
+        """Takes out of what is held from an hour on. In order of hours."""
+        released = []
+        for at in sorted(at for at in self._held if at >= hour):
+            released += [each for each in self._held[at] if which(each)]
+            self._held[at] = [each for each in self._held[at] if not which(each)]
+        return released
+
+    def _cool(self, site: int, hour: int) -> None:
+        last = self._cooling.get(site)
+        if last is None or hour >= last.until + last.hours:
+            self._cooling[site] = _Cooling(FIRST_HOURS, hour + FIRST_HOURS)
+        elif hour >= last.until:
+            hours = min(2 * last.hours, MOST_HOURS)
+            self._cooling[site] = _Cooling(hours, hour + hours)
+        # While it cools off it is not planned on: what it misses then is of the failure that it cools off from.
+
+    # ---- what is asked of the planner
+
+    def _usable(self, hour: int, supplies: Iterable[Supply]) -> list[Supply]:
+        offered = [each for each in (*self._spare, *supplies) if each.units]
+        return [each for each in offered if each.hour >= max(hour, self.cools_until(each.site))]
+
+    def _ask(self, hour: int, rows: Sequence[Supply]) -> Asked:
+        horizon = max((each.hour + 1 for each in rows), default=hour)
+        parts, specs = list[Part](), list[JobSpec]()
+        for number, job in self._jobs.items():
+            for spec, unit_hours in _specs(job, hour, horizon):
+                parts.append(Part(number, unit_hours, job.spec.deadline_hour <= horizon))
+                specs.append(spec)
+        supplies = [
+            replace(each, weight_bp=self._weight(each, each.hour - hour)) if each.hour > hour else each for each in rows
+        ]
+        plan = self._planner(specs, supplies, self._latencies)
+        return Asked(tuple(specs), tuple(supplies), plan, tuple(parts), tuple(rows))
+
+    def _weight(self, supply: Supply, ahead: int) -> int:
+        return max(supply.weight_bp * BP_PER_ONE // (BP_PER_ONE + self._wait_bp * ahead), 1)
+
+    # ---- what is made of its answer
+
+    def _beginning(self, hour: int, asked: Asked) -> Iterator[list[Held]]:
+        """What the plan begins in this hour, of one job each, the highest limits first: all hours of a gang, this
+        hour's of the others."""
+        by_owner: defaultdict[int, list[tuple[Supply, int]]] = defaultdict(list)
+        for row, position, planned in _begun(hour, asked):
+            by_owner[asked.parts[row].job].append((asked.rows[position], planned))
+        for number in sorted(by_owner, key=lambda number: (-self._jobs[number].spec.limit_micro, number)):
+            found, missing = [], self._jobs[number].missing
+            for supply, planned in sorted(by_owner[number], key=lambda pair: (pair[0].hour, pair[0].price_micro)):
+                # The last hour of what does not divide evenly takes less than the plan gave it.
+                units = min(planned, missing)
+                missing -= units
+                if units:
+                    found.append(Held(number, units, supply))
+            yield found
+
+    def _affordable(self, wishes: Iterable[list[Held]]) -> tuple[list[Held], list[Left]]:
+        """What the purse pays, in the order given: part of what divides, a gang whole or not at all."""
+        cash, buys, unpaid = self.books.cash, list[Held](), list[Left]()
+        for wish in wishes:
+            needed, held = sum(each.cost_micro for each in wish), cash
+            whole = needed <= cash
+            bought = wish if whole else [] if self._jobs[wish[0].job].spec.gang else _paid(wish, cash)
+            cash -= sum(each.cost_micro for each in bought)
+            buys += bought
+            short = sum(each.units for each in wish) - sum(each.units for each in bought)
+            if short:
+                text = f"the purse holds {held} micro, and what begins now costs {needed}"
+                unpaid.append(Left(wish[0].job, short, Why.PRICE, text))
+        return buys, unpaid
+
+    # ---- spare hours, and what is over
+
+    def _use_spare(self, buys: Iterable[Held]) -> None:
+        """Takes what was bought out of the spare hours. They are the first rows that a plan is made of, and a row of
+        them is the same object until it is used."""
+        used = {id(buy.supply): 0 for buy in buys}
+        for buy in buys:
+            used[id(buy.supply)] += buy.units
+        kept = [(each, each.units - used.get(id(each), 0)) for each in self._spare]
+        self._spare = [replace(each, units=units) if units < each.units else each for each, units in kept if units]
+
+    def _close(self) -> None:
+        """Forgets jobs whose deadline has passed, and what is final."""
+        for at in [at for at in self._held if at < self._hour - FINAL_HOURS]:
+            del self._held[at]
+        for number in [number for number, job in self._jobs.items() if job.spec.deadline_hour <= self._hour]:
+            del self._jobs[number]
+        self._spare = [each for each in self._spare if each.hour >= self._hour]
+
+
+def _begun(hour: int, asked: Asked) -> Iterator[tuple[int, int, int]]:
+    """Job, supply and units, by position, of what begins in an hour: a plan has a hundred times as many rows."""
+    placed = Placements.of(asked.plan.placed, SupplyTable.of(asked.supplies))
+    hours = np.array([each.hour for each in asked.rows], dtype=np.int64)[placed.supply]
+    first = np.full(len(asked.jobs), HOUR_MAX, dtype=np.int64)
+    np.minimum.at(first, placed.job, hours)
+    gang = np.array([each.gang for each in asked.jobs], dtype=np.bool_)
+    begun = (first[placed.job] == hour) & ((hours == hour) | gang[placed.job])
+    return zip(placed.job[begun].tolist(), placed.supply[begun].tolist(), placed.units[begun].tolist(), strict=True)
+
+
+def _paid(wish: Sequence[Held], cash: int) -> list[Held]:
+    """The part of a divisible job's wishes that the cash pays, in their order."""
+    bought = []
+    for each in wish:
+        price_micro = each.supply.price_micro
+        units = min(each.units, cash // price_micro) if price_micro else each.units
+        cash -= units * price_micro
+        if units:
+            bought.append(replace(each, units=units))
+    return bought
+
+
+def _specs(job: _Open, hour: int, horizon: int) -> Iterator[tuple[JobSpec, int]]:
+    """What a job asks for of the hours up to the horizon: what cannot wait beyond them, and what can. Nothing where it
+    needs nothing or its time is over."""
+    spec = job.spec
+    first, last = max(spec.earliest_hour, hour), min(spec.deadline_hour, horizon)
+    if job.missing == 0 or first >= last:
+        return
+    asked = replace(spec, earliest_hour=first, deadline_hour=last)
+    if spec.gang:
+        yield replace(asked, hours=job.missing // spec.units, deadline_hour=spec.deadline_hour), job.missing
+        return
+    # Of what may wait beyond the horizon nothing must be done before it; the rest keeps a steady rate until then.
+    window = last - first
+    must = min(max(job.missing - spec.units * (spec.deadline_hour - last), 0), spec.units * window)
+    may = min(job.missing, spec.units * window) - must
+    rate = 0
+    if must:
+        hours = -(-must // spec.units) if last == spec.deadline_hour else window
+        rate = -(-must // hours)
+        yield replace(asked, units=rate, hours=hours), must
+    if may and rate < spec.units:
+        units = min(spec.units - rate, may)
+        hours = min(-(-may // units), window)
+        waiting = replace(asked, units=units, hours=hours, limit_micro=max(spec.limit_micro - 1, 0))
+        yield waiting, min(may, waiting.unit_hours)
