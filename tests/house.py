@@ -24,12 +24,12 @@ LAYERS = {
             "errors",
             "units codec",
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
+            "dispatch.columns "
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
             "agent.folder",
-            "dispatch.columns "
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local",

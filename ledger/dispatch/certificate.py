@@ -5,7 +5,7 @@ worth more than it costs is full, and no group could do better at these worths t
 serves more unit-hours, or higher limits with as many, or costs less with the same. That the worths are the least that
 do this is checked too: each that lies above its supply's own price must be due to somebody, over a chain that ends.
 
-Nothing here is shared with the planner but the values.
+Nothing here is shared with the planner but the values, and how columns are added up.
 """
 
 from collections.abc import Sequence
@@ -40,7 +40,7 @@ def verify(
     flows = list(flows_as_placed(proof))
     if flows:
         return [*feasible(case, case.placed.job, case.placed.supply), *flows]
-    gangs = case.certificate.group_of[placed.job] < 0
+    gangs = case.gang_rows()
     job = np.concatenate([proof.member[case.certificate.flow_group], placed.job[gangs]])
     supply = np.concatenate([case.certificate.flow_supply, placed.supply[gangs]])
     found = feasible(case, job, supply)

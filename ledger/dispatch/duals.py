@@ -11,8 +11,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from ledger.dispatch.columns import Ints
 from ledger.dispatch.flow import Flows
-from ledger.dispatch.groups import Groups, Ints
+from ledger.dispatch.groups import Groups
 from ledger.dispatch.reach import Reach
 
 

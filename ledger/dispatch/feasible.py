@@ -4,8 +4,9 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ledger.dispatch.problem import Column, Plan
-from ledger.dispatch.rules import NEVER, Case, Ints, Rule, Violation, sums
+from ledger.dispatch.columns import Column, Ints, chunks, sums
+from ledger.dispatch.problem import Plan
+from ledger.dispatch.rules import NEVER, Case, Rule, Violation
 
 
 def rows(case: Case) -> Iterator[Violation]:
@@ -47,27 +48,37 @@ def _capacity(case: Case) -> Iterator[Violation]:
 def _hours(case: Case) -> Iterator[Violation]:
     """No job takes more than its units in an hour."""
     hours, hour_of = np.unique(case.supplies.hour, return_inverse=True)
-    key = case.placed.job.astype(np.int64) * len(hours)
-    key += hour_of[case.placed.supply]
-    starts = np.flatnonzero(key[1:] != key[:-1]) + 1
-    starts = np.concatenate([np.zeros(min(1, len(key)), dtype=np.int64), starts])
-    distinct = key[starts]
-    seen = np.zeros(len(case.jobs) * len(hours), dtype=np.bool_)
-    seen[distinct] = True
-    if np.count_nonzero(seen) == len(distinct):
-        units = np.add.reduceat(case.placed.units, starts, dtype=np.int64) if len(starts) else starts
-    else:
-        distinct, of = np.unique(key, return_inverse=True)
-        units = sums(of, case.placed.units, len(distinct))
-    job = distinct // max(1, len(hours))
-    over = units > case.jobs.units[job]
+    rows = _suspects(case, hour_of, len(hours))
+    job = case.placed.job[rows]
+    distinct, of = np.unique(np.stack([job, hour_of[case.placed.supply[rows]]], axis=1), axis=0, return_inverse=True)
+    units = sums(of, case.placed.units[rows], len(distinct))
+    over = units > case.jobs.units[distinct[:, 0]]
     if over.any():
-        one = int(np.argmax(over))
+        first = int(np.argmax(over))
+        one, hour = distinct[first].tolist()
         yield Violation(
             Rule.HOUR,
-            f"job {job[one]} takes {units[one]} units in hour {hours[distinct[one] % len(hours)]}, "
-            f"and wants {case.jobs.units[job[one]]}",
+            f"job {one} takes {units[first]} units in hour {hours[hour]}, and wants {case.jobs.units[one]}",
         )
+
+
+def _suspects(case: Case, hour_of: Ints, width: int) -> Ints:
+    """The placements that may be too much for their hour: alone, or one of several of the same job and hour. Where
+    those always stand together, few are looked at twice; else all are."""
+    placed = case.placed
+    seen = np.zeros(len(case.jobs) * width, dtype=np.bool_)
+    found, repeats, before = [], 0, -1
+    for part in chunks(len(placed)):
+        job = placed.job[part]
+        key = job.astype(np.int64) * width
+        key += hour_of[placed.supply[part]]
+        seen[key] = True
+        again = part.start + np.flatnonzero(np.diff(key, prepend=before) == 0)
+        found += [again - 1, again, part.start + np.flatnonzero(placed.units[part] > case.jobs.units[job])]
+        repeats, before = repeats + len(again), int(key[-1])
+    if np.count_nonzero(seen) != len(placed) - repeats:
+        return np.arange(len(placed))
+    return np.unique(np.concatenate([np.zeros(0, dtype=np.int64), *found]))
 
 
 def _whole_and_left(case: Case) -> Iterator[Violation]:
@@ -115,7 +126,7 @@ def admission(case: Case, job: Column, supply: Column) -> Iterator[Violation]:
 
 def _gangs(case: Case) -> Iterator[Violation]:
     """A gang runs whole or not at all: at one site, in as many consecutive hours as it wants, all its units in each."""
-    mine = np.flatnonzero(case.jobs.gang[case.placed.job] != 0)
+    mine = case.gang_rows()
     job, supply = case.placed.job[mine], case.placed.supply[mine]
     members, of = np.unique(job, return_inverse=True)
     hour, site = case.supplies.hour[supply].astype(np.int64), case.supplies.site[supply].astype(np.int64)

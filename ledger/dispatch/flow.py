@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from ortools.graph.python import min_cost_flow  # type: ignore[import-untyped]
 
-from ledger.dispatch.groups import Groups, Ints
+from ledger.dispatch.columns import Ints
+from ledger.dispatch.groups import Groups
 from ledger.dispatch.reach import Reach, ranges
 from ledger.errors import InputError
 
@@ -159,8 +160,10 @@ def overlay(takers: Ints, givers: Ints) -> tuple[Ints, Ints, Ints]:
     taker_end, giver_end = np.cumsum(takers), np.cumsum(givers)
     at = np.searchsorted(taker_end, giver_end)
     inside = taker_end[at] != giver_end
-    end = np.insert(taker_end, at[inside], giver_end[inside])
-    taker = np.repeat(np.arange(len(takers)), 1 + np.bincount(at[inside], minlength=len(takers)))
+    # A taker that ends inside no giver is one row; each giver that ends inside a taker adds one before the taker's end.
+    rows = 1 + np.bincount(at[inside], minlength=len(takers))
+    taker, end = np.repeat(np.arange(len(takers)), rows), np.repeat(taker_end, rows)
+    end[at[inside] + np.arange(np.count_nonzero(inside))] = giver_end[inside]
     stop = np.searchsorted(end, giver_end) + 1
     giver = np.repeat(np.arange(len(givers)), np.diff(stop, prepend=0))
     return taker, giver, np.diff(end, prepend=0)

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ledger.dispatch.groups import Groups, Ints
+from ledger.dispatch.columns import Ints
+from ledger.dispatch.groups import Groups
 from ledger.dispatch.problem import Latencies
 from ledger.dispatch.reach import lines_of, ranges, reach_of
 from ledger.dispatch.tables import SupplyTable

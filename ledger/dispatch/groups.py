@@ -4,12 +4,9 @@ from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa  # type: ignore[import-untyped]
-from numpy.typing import NDArray
 
-from ledger.dispatch.problem import Column
+from ledger.dispatch.columns import Column, Ints, counts
 from ledger.dispatch.tables import JOB_COLUMNS, JobTable
-
-Ints = NDArray[np.int64]
 
 _KEY_MAX = 2**62
 
@@ -42,7 +39,7 @@ def group_jobs(jobs: JobTable) -> Groups:
     # Narrow numbers sort by radix, in linear time.
     narrow: Column = rank.astype(np.uint16) if len(members) <= 2**16 else rank.astype(np.int32)
     of = narrow[codes]
-    count = np.bincount(of, minlength=len(members)).astype(np.int64)
+    count = counts(of, len(members))
     order = np.argsort(of, kind="stable")
     return Groups(spec.only(by_content), count, of, order, np.cumsum(count) - count)
 

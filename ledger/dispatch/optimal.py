@@ -5,12 +5,11 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ledger.dispatch.columns import Column, Ints, chunks, counts, sums
 from ledger.dispatch.feasible import admission
-from ledger.dispatch.problem import Column
-from ledger.dispatch.rules import NEVER, Case, Ints, Mask, Rule, Violation, sums
+from ledger.dispatch.rules import NEVER, Case, Mask, Rule, Violation
 from ledger.dispatch.tables import JOB_COLUMNS, JobTable, SupplyTable
 
-_CHUNK_ROWS = 2**20
 _CHUNK_CELLS = 2**22
 
 
@@ -23,9 +22,8 @@ def alike(case: Case) -> list[Violation]:
     columns = (given.gross, given.due_group, given.due_supply)
     if any(len(column) != len(case.supplies) for column in columns):
         return [Violation(Rule.PRICE, f"the certificate does not price each of {len(case.supplies)} supplies")]
-    most = int(of.max(initial=-1))
-    member = np.full(most + 1, -1)
-    member[of[of >= 0]] = np.flatnonzero(of >= 0)
+    member = _members(of)
+    most = len(member) - 1
     for name, column, size in (
         ("flow", given.flow_group, most + 1),
         ("due", given.due_group[given.due_group >= 0], most + 1),
@@ -35,16 +33,24 @@ def alike(case: Case) -> list[Violation]:
     return list(_unlike(jobs, of, member))
 
 
+def _members(of: Column) -> Ints:
+    """A job of each group, −1 where there is none."""
+    member = np.full(int(of.max(initial=-1)) + 2, -1)
+    # The number of gangs, −1, is the last place, which is then cut off.
+    for part in chunks(len(of)):
+        member[of[part]] = np.arange(part.start, part.stop)
+    return member[:-1]
+
+
 def _unlike(jobs: JobTable, of: Column, member: Ints) -> Iterator[Violation]:
-    for start in range(0, len(jobs), _CHUNK_ROWS):
-        part = slice(start, start + _CHUNK_ROWS)
+    for part in chunks(len(jobs)):
         grouped = of[part] >= 0
         wrong = grouped == (jobs.gang[part] != 0)
         for name in JOB_COLUMNS:
             column = getattr(jobs, name)
             wrong |= grouped & (column[member][of[part]] != column[part]) if len(member) else wrong
         if wrong.any():
-            job = start + int(np.argmax(wrong))
+            job = part.start + int(np.argmax(wrong))
             group = of[job]
             yield Violation(Rule.GROUP, f"job {job} does not belong in group {group}: {jobs.job(job)}")
             return
@@ -61,30 +67,25 @@ class Proof:
     hours: Column
     hour_of: Ints
     taken: Ints
+    most: Ints
     out: Ints
 
     @classmethod
     def of(cls, case: Case) -> "Proof":
         given, jobs, supplies = case.certificate, case.jobs, case.supplies
         of = given.group_of
-        member = np.full(int(of.max(initial=-1)) + 1, -1)
-        member[of[of >= 0]] = np.flatnonzero(of >= 0)
-        gangs = of[case.placed.job] < 0
-        free = supplies.units.astype(np.int64) - sums(
-            case.placed.supply[gangs], case.placed.units[gangs], len(supplies)
-        )
+        member = _members(of)
+        gangs = case.gang_rows()
+        used = sums(case.placed.supply[gangs], case.placed.units[gangs], len(supplies))
         hours, hour_of = np.unique(supplies.hour, return_inverse=True)
         taken = np.zeros((len(member), len(hours)), dtype=np.int64)
         np.add.at(taken, (given.flow_group, hour_of[given.flow_supply]), given.flow_units)
-        count = np.bincount(of[of >= 0], minlength=len(member))
-        out = count * jobs.units[member].astype(np.int64) * jobs.hours[member] - taken.sum(axis=1)
-        return cls(case, member, _order(supplies, given.scale), free, hours, hour_of, taken, out)
-
-    @property
-    def most(self) -> Ints:
-        """What each group may take in an hour."""
-        of = self.case.certificate.group_of
-        return np.bincount(of[of >= 0], minlength=len(self.member)) * self.case.jobs.units[self.member].astype(np.int64)
+        # Gangs have the number −1, and are counted where nobody looks.
+        count = counts(of + 1, len(member) + 1)[1:]
+        most = count * jobs.units[member].astype(np.int64)
+        out = most * jobs.hours[member] - taken.sum(axis=1)
+        free = supplies.units - used
+        return cls(case, member, _order(supplies, given.scale), free, hours, hour_of, taken, most, out)
 
     @property
     def leaving(self) -> Ints:
@@ -105,10 +106,14 @@ def flows_as_placed(proof: Proof) -> Iterator[Violation]:
     if len(given.flow_supply) and not 0 <= int(given.flow_supply.min()) <= int(given.flow_supply.max()) < size:
         yield Violation(Rule.FLOW, f"a flow names a supply that is none of {size}")
         return
-    group = given.group_of[case.placed.job]
-    mine = group >= 0
     cells = len(proof.member) * size
-    placed = sums(group[mine].astype(np.int64) * size + case.placed.supply[mine], case.placed.units[mine], cells)
+    placed = np.zeros((len(proof.member) + 1) * size, dtype=np.int64)
+    for part in chunks(len(case.placed)):
+        cell = (given.group_of[case.placed.job[part]].astype(np.int64) + 1) * size
+        cell += case.placed.supply[part]
+        np.add.at(placed, cell, case.placed.units[part].astype(np.int64, copy=False))
+    # Gangs come first, and in no flow.
+    placed = placed[size:]
     placed -= sums(given.flow_group.astype(np.int64) * size + given.flow_supply, given.flow_units, cells)
     if placed.any():
         one = int(np.argmax(placed != 0))

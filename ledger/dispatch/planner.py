@@ -11,11 +11,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ledger.dispatch.columns import Column, Ints, sums
 from ledger.dispatch.duals import Worth, least_prices
 from ledger.dispatch.flow import Flows, best_flow, no_flow
 from ledger.dispatch.gangs import Seating, seated_rows
-from ledger.dispatch.groups import Groups, Ints, group_jobs
-from ledger.dispatch.problem import Certificate, Column, JobSpec, Latencies, Plan, Supply
+from ledger.dispatch.groups import Groups, group_jobs
+from ledger.dispatch.problem import Certificate, JobSpec, Latencies, Plan, Supply
 from ledger.dispatch.reach import lines_of, order_prices, reach_of
 from ledger.dispatch.reasons import Lefts, Reasons
 from ledger.dispatch.split import split
@@ -52,7 +53,7 @@ class _Planning:
             whole = self._taken(guide.flows) // (groups.spec.units.astype(np.int64) * groups.spec.hours)
             seated = seating.seat(whole, guide.worth.gross)
             served = self._serve(np.flatnonzero(~gangs), seating.free)
-            seating.free -= np.bincount(served.flows.line, served.flows.units, len(self._order)).astype(np.int64)
+            seating.free -= sums(served.flows.line, served.flows.units, len(self._order))
             seating.seat(groups.count - seated, served.worth.gross)
         else:
             served = self._serve(np.arange(len(groups)), seating.free)
@@ -81,16 +82,15 @@ class _Planning:
         return _Served(flows, worth)
 
     def _spare(self, placed: Placements) -> Ints:
-        taken = np.bincount(placed.supply, placed.units, len(self._supplies))
-        return self._supplies.units.astype(np.int64) - taken.astype(np.int64)
+        return self._supplies.units.astype(np.int64) - sums(placed.supply, placed.units, len(self._supplies))
 
     def _taken(self, flows: Flows) -> Ints:
-        return np.bincount(flows.group, flows.units, len(self._groups)).astype(np.int64)
+        return sums(flows.group, flows.units, len(self._groups))
 
     def _left(self, placed: Placements, spare: Ints) -> Lefts:
         groups, spec = self._groups, self._groups.spec
         wanted = (spec.units.astype(np.int64) * spec.hours)[groups.of]
-        wanted -= np.bincount(placed.job, placed.units, len(wanted)).astype(np.int64)
+        wanted -= sums(placed.job, placed.units, len(wanted))
         job = np.flatnonzero(wanted)
         return Lefts(job, wanted[job], groups, Reasons(groups, self._supplies, self._latencies, spare))
 

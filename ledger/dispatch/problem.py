@@ -7,12 +7,9 @@ one way in microseconds.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from ledger.areas import Areas
+from ledger.dispatch.columns import Column
 from ledger.errors import InputError, OutOfRange
 from ledger.product import Grade
 from ledger.units import BP_PER_ONE
@@ -164,9 +161,6 @@ class Left:
     unit_hours: int
     why: Why
     text: str
-
-
-Column = NDArray[np.integer[Any]]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -7,8 +7,9 @@ from typing import overload
 import numpy as np
 from numpy.typing import NDArray
 
-from ledger.dispatch.groups import Groups, Ints
-from ledger.dispatch.problem import Column, Latencies, Left, Why
+from ledger.dispatch.columns import Column, Ints
+from ledger.dispatch.groups import Groups
+from ledger.dispatch.problem import Latencies, Left, Why
 from ledger.dispatch.tables import SupplyTable
 from ledger.product import Grade
 from ledger.units import format_units, format_usd

@@ -6,10 +6,10 @@ from enum import StrEnum
 import numpy as np
 from numpy.typing import NDArray
 
-from ledger.dispatch.problem import Certificate, Column, Latencies, Plan
+from ledger.dispatch.columns import Column, Ints
+from ledger.dispatch.problem import Certificate, Latencies, Plan
 from ledger.dispatch.tables import JobTable, Placements, SupplyTable
 
-Ints = NDArray[np.int64]
 Mask = NDArray[np.bool_]
 NEVER = int(np.iinfo(np.int64).max)
 
@@ -56,6 +56,12 @@ class Case:
     def certificate(self) -> Certificate:
         return self.plan.certificate
 
+    def gang_rows(self) -> Ints:
+        """The placements of gangs."""
+        if not self.jobs.gang.any():
+            return np.zeros(0, dtype=np.int64)
+        return np.flatnonzero(self.jobs.gang[self.placed.job] != 0)
+
     def way_us(self, job: Column, supply: Column) -> Ints:
         """One way between each job's origin and each supply, in microseconds."""
         pairs, of = np.unique(
@@ -69,8 +75,3 @@ class Case:
         metros, of = np.unique(self.supplies.metro[supply], return_inverse=True)
         ways = [self.latencies.one_way_us(site, origin) for site in metros.tolist()]
         return np.array(ways, dtype=np.int64)[of]
-
-
-def sums(of: Column, units: Column, size: int) -> Ints:
-    """Sums by number; exact, since they stay below 2^53."""
-    return np.bincount(of, units, size).astype(np.int64)

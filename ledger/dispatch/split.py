@@ -1,18 +1,19 @@
 """From groups back to jobs: each job whole before the next where that can be, in order of position."""
 
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 
+from ledger.dispatch.columns import CHUNK_ROWS, Column, Ints, narrow
 from ledger.dispatch.flow import Flows, overlay
-from ledger.dispatch.groups import Groups, Ints
-from ledger.dispatch.problem import Column
+from ledger.dispatch.groups import Groups
 
 Batch = tuple[int, int, int, int]
 """So many jobs that each take the same: place of the hour among a group's, first job, jobs, units each."""
 
 
-def split(groups: Groups, flows: Flows) -> tuple[Column, Ints, Ints]:
+def split(groups: Groups, flows: Flows) -> tuple[Column, Column, Column]:
     """Job (position), line and units of each placement: what the flows of groups come to for their jobs."""
     if not len(flows.group):
         return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
@@ -25,11 +26,28 @@ def split(groups: Groups, flows: Flows) -> tuple[Column, Ints, Ints]:
     shared = np.array(list(_batches(groups, group, taken, alone)), dtype=np.int64).reshape(-1, 4)
     batches = np.concatenate([single, shared])
     batches = batches[np.lexsort((batches[:, 1], batches[:, 0]))]
-    _, first, count, each = batches.T
-    which = np.repeat(np.arange(len(batches)), count)
-    rank = np.arange(len(which)) + np.repeat(first - (np.cumsum(count) - count), count)
-    taker, flow, units = overlay(each[which], flows.units)
-    return groups.order[rank[taker]], flows.line[flow], units
+    parts = [_handed(groups, flows, starts, some) for some in _pieces(batches)]
+    job, line, units = (np.concatenate(columns) for columns in zip(*parts, strict=True))
+    return job, line, units
+
+
+def _pieces(batches: Ints) -> Iterator[Ints]:
+    """Batches by whole group-hours, so many that they come to about a chunk of jobs."""
+    jobs = np.cumsum(batches[:, 2])
+    last = np.flatnonzero(np.diff(batches[:, 0], append=-1))
+    piece = jobs[last] // CHUNK_ROWS
+    bounds = [0, *(last[np.flatnonzero(np.diff(piece, append=-1))] + 1).tolist()]
+    return (batches[start:stop] for start, stop in pairwise(bounds))
+
+
+def _handed(groups: Groups, flows: Flows, starts: Ints, batches: Ints) -> tuple[Column, Column, Column]:
+    """Job, line and units of each placement of these batches."""
+    place, first, count, each = batches.T
+    start = starts[place[0]]
+    stop = starts[place[-1] + 1] if place[-1] + 1 < len(starts) else len(flows.units)
+    rank = np.arange(int(count.sum())) + np.repeat(first - (np.cumsum(count) - count), count)
+    taker, flow, units = overlay(np.repeat(each, count), flows.units[start:stop])
+    return narrow(groups.order[rank[taker]]), narrow(flows.line[start:stop][flow]), narrow(units)
 
 
 def _batches(groups: Groups, group: Ints, taken: Ints, alone: Column) -> Iterator[Batch]:

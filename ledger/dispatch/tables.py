@@ -6,6 +6,7 @@ from typing import Any, overload
 
 import numpy as np
 
+from ledger.dispatch.columns import Column, sums
 from ledger.dispatch.problem import (
     CLASS_MAX,
     HOUR_MAX,
@@ -14,7 +15,6 @@ from ledger.dispatch.problem import (
     METRO_MAX,
     PRICE_MICRO_MAX,
     UNITS_MAX,
-    Column,
     JobSpec,
     Placed,
     Supply,
@@ -205,7 +205,7 @@ class Placements(Sequence[Placed], Totalled):
 
     @property
     def cost_micro(self) -> int:
-        by_supply = np.bincount(self.supply, self.units, len(self.supplies)).astype(np.int64)
+        by_supply = sums(self.supply, self.units, len(self.supplies))
         return sum(map(int.__mul__, by_supply.tolist(), self.supplies.price_micro.tolist()))
 
     @property
