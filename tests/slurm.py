@@ -16,7 +16,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo", "scancel")
-CPUS, MEMORY_MIB = 8, 4_096
+CPUS, MEMORY_MIB = 32, 131_072
 """What its one node claims to have, whatever the machine has: Slurm counts these, and enforces nothing here."""
 
 WAIT_S_MAX = 90

@@ -24,13 +24,13 @@ _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _TIMEOUT_S = 60.0
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
+_COMPLETED = "COMPLETED"
 _WAITING = frozenset({"PENDING", "CONFIGURING", "RESV_DEL_HOLD", "REQUEUE_FED", "REQUEUE_HOLD", "REQUEUED"})
-_GOING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING", "COMPLETED"})
-_STOPPED = "stopped"
-_OUT_OF_MEMORY = "OUT_OF_MEMORY"
+_GOING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING", _COMPLETED})
+_STOPPED, _TIMEOUT, _OUT_OF_MEMORY = "stopped", "TIMEOUT", "OUT_OF_MEMORY"
 # COMPLETED is going on: batch.py has said its last, and a slow shared folder has not shown it yet. All that stands
-# nowhere here takes the job from outside: NODE_FAIL, BOOT_FAIL, PREEMPTED, TIMEOUT, CANCELLED by somebody else, and
-# FAILED, where not even batch.py came to its end.
+# nowhere here takes the job from outside: NODE_FAIL, BOOT_FAIL, PREEMPTED, CANCELLED by somebody else, and FAILED,
+# where not even batch.py came to its end. TIMEOUT is the end of its window's length, which `--time` says.
 
 # What Slurm says where it cannot answer now, and not because of what it was asked.
 _SILENT = re.compile(
@@ -82,16 +82,17 @@ class SlurmExecutor:
         # batch.py may have written its last between that look and Slurm's word.
         if ended := _ended(folder):
             return ended
-        usage = _read_meter(folder).usage
+        meter = _read_meter(folder)
         if state in _WAITING:
-            return Progress(RunState.QUEUED, usage, text=f"Slurm lets it wait: {reason}")
-        if state in _GOING:
-            return Progress(RunState.RUNNING, usage)
-        return _taken_away(state, usage, (folder / "stopped").exists())
+            return Progress(RunState.QUEUED, meter.usage, text=f"Slurm lets it wait: {reason}")
+        if state in _GOING and not (meter.told and state == _COMPLETED):
+            return Progress(RunState.RUNNING, meter.usage)
+        return _taken_away(state, meter.usage, (folder / "stopped").exists())
 
     def stop(self, handle: str) -> None:
         name, number, folder = _read_handle(handle)
-        if _read_meter(folder).exit_code is not None:
+        meter = _read_meter(folder)
+        if meter.exit_code is not None:
             return
         (folder / "stopped").touch()
         done = self._ask("scancel", f"--name={name}", str(number))
@@ -222,22 +223,22 @@ def _read_meter(folder: Path) -> _Meter:
 
 
 def _ended(folder: Path) -> Progress | None:
-    """How the command ended, where batch.py says so. One that was told to end, and not by us, was taken away."""
+    """How the command ended, where batch.py says so; where others told it to end, Slurm must say why."""
     meter = _read_meter(folder)
     if meter.exit_code is None:
         return None
     if not meter.told:
         state = RunState.FAILED if meter.exit_code else RunState.DONE
         return Progress(state, meter.usage, meter.exit_code)
-    if (folder / "stopped").exists():
-        return Progress(RunState.DONE, meter.usage, text=_STOPPED)
-    return Progress(RunState.LOST, meter.usage, text="Slurm told it to end")
+    return Progress(RunState.DONE, meter.usage, text=_STOPPED) if (folder / "stopped").exists() else None
 
 
 def _taken_away(state: str, usage: Usage, by_us: bool) -> Progress:
     """How a job ended that Slurm has ended, and of which batch.py says nothing."""
     if by_us:
         return Progress(RunState.DONE, usage, text=_STOPPED)
+    if state == _TIMEOUT:
+        return Progress(RunState.DONE, usage, text="stopped after the length of its window")
     if state == _OUT_OF_MEMORY:
         return Progress(RunState.FAILED, usage, -signal.SIGKILL, "killed: it took more memory than is leased")
     return Progress(RunState.LOST, usage, text=f"Slurm says {state}" if state else "Slurm knows no such job")

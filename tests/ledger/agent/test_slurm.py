@@ -11,10 +11,10 @@ import pytest
 
 from ledger.agent import batch
 from ledger.agent.document import JobDocument
-from ledger.agent.executor import Progress, Run, RunState
-from ledger.agent.slurm import SlurmExecutor
+from ledger.agent.executor import Progress, Run, RunState, Usage
+from ledger.agent.slurm import SlurmExecutor, _taken_away
 from ledger.errors import InputError, Unavailable
-from tests.slurm import Cluster
+from tests.slurm import CPUS, Cluster
 
 WAIT_S_MAX = 90
 START_S = 1_767_225_600
@@ -131,7 +131,7 @@ def test_stopped_it_ends_with_what_it_used(executor: SlurmExecutor, slurm_cluste
 def test_one_that_waits_is_queued_and_can_be_stopped(
     executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path
 ) -> None:
-    first = executor.start(run_of(tmp_path, "sleep", "100", cpus=8))
+    first = executor.start(run_of(tmp_path, "sleep", "100", cpus=CPUS))
     until(executor, first, RunState.RUNNING)
     second = executor.start(run_of(tmp_path, "sleep", "100"))
     slurm_cluster.wait_for(lambda: "Resources" in executor.poll(second).text, "Slurm's reason")
@@ -174,6 +174,26 @@ def test_a_job_whose_node_dies_is_lost_with_what_ran_until_then(
     assert executor.poll(handle) == progress
     assert slurm_cluster.job_state(run.run_id) == "NODE_FAIL"
     assert (run.folder / "files" / "count").read_text() == "once\n"
+
+
+@pytest.mark.parametrize(
+    ("word", "by_us", "state"),
+    [
+        ("NODE_FAIL", False, RunState.LOST),
+        ("NODE_FAIL", True, RunState.DONE),
+        ("PREEMPTED", False, RunState.LOST),
+        ("FAILED", False, RunState.LOST),
+        ("COMPLETED", False, RunState.LOST),
+        ("", False, RunState.LOST),
+        ("TIMEOUT", False, RunState.DONE),
+        ("OUT_OF_MEMORY", False, RunState.FAILED),
+        ("CANCELLED", True, RunState.DONE),
+    ],
+)
+def test_what_slurm_ended_is_the_sites_fault_unless_it_was_asked_for(word: str, by_us: bool, state: RunState) -> None:
+    usage = Usage(wall_ms=7)
+    progress = _taken_away(word, usage, by_us)
+    assert (progress.state, progress.usage) == (state, usage)
 
 
 def test_what_slurm_forgot_is_known_by_its_folder(executor: SlurmExecutor, tmp_path: Path) -> None:
