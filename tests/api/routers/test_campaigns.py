@@ -27,6 +27,7 @@ def advanced(stage: Stage, number: int, key: str) -> dict[str, Any]:
     stage.catch_up()
     response = stage.post(f"/dispatch/{number}/advance", key=key)
     assert response.status_code == 200, response.text
+    stage.catch_up()
     found: dict[str, Any] = response.json()
     return found
 
