@@ -29,10 +29,10 @@ LAYERS = {
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
-            "agent.folder",
+            "agent.folder agent.gpu",
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
-            "agent.slurm agent.manifest agent.local",
+            "agent.slurm agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
             "store.leases dispatch.groups dispatch.rules agent.kubernetes",
             "dispatch.reach dispatch.feasible dispatch.reasons "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
@@ -57,6 +57,7 @@ LAYERS = {
             "cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
             "agent.agent cli.audit cli.dispatch cli.quality demo.day demo.live",
+            "cli.agent",
             "cli.main",
             "demo.board demo.stream",
             "demo.main up",

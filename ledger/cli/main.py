@@ -11,6 +11,7 @@ from typing import Any
 import click
 
 from ledger.artifacts import MarketTerms
+from ledger.cli.agent import agent, measure_machine
 from ledger.cli.audit import audit
 from ledger.cli.console import Console
 from ledger.cli.governance import COMMANDS as GOVERNING
@@ -300,7 +301,7 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in (audit, keeper, queue, node, index, outbox, *COMMANDS, *GOVERNING):
+for _command in (agent, measure_machine, audit, keeper, queue, node, index, outbox, *COMMANDS, *GOVERNING):
     main.add_command(_command)
 for _command in OF_SITES:
     site.add_command(_command)

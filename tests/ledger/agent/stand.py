@@ -1,5 +1,6 @@
 """A provider's site with an agent: leases to buy, documents to bring, a clock to move, and an agent to kill."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -20,7 +21,7 @@ from ledger.delivery import Delivery
 from ledger.errors import Unavailable
 from ledger.model import Lease
 from ledger.product import Grade, Product
-from ledger.store.agent import AgentBook, LeaseWork
+from ledger.store.agent import AgentBook, LeaseWork, Stage
 from tests.world import World
 
 UNITS = 100
@@ -145,7 +146,13 @@ class Stand:
         if time_s is not None and time_s > self.world.chain.time_s():
             self.world.clock.go_to(time_s)
         self.wall_s += passed_s
-        return self.agent.tick()
+        looked = self.agent.tick()
+        # A report is in a block a moment after it was sent; the agent does not wait for it, and looks again.
+        until_s = time.monotonic() + 20
+        while looked.leases.get(Stage.SEALED) and not looked.troubles:
+            assert time.monotonic() < until_s
+            looked = self.agent.tick()
+        return looked
 
     def work(self, lease: int) -> LeaseWork:
         assert self._store is not None

@@ -1,9 +1,11 @@
 """Reports are sent once, by a name that says which; what the agent did of it is in test_agent."""
 
+import time
 from pathlib import Path
 
 from ledger.agent.reporting import Reporting
 from ledger.store.agent import Stage
+from ledger.store.intents import State
 from tests.ledger.agent.stand import Hand, stand
 from tests.world import World
 
@@ -22,7 +24,10 @@ def test_a_report_that_came_to_nothing_is_sent_under_another_name(anvil_world: W
             assert reporting._report_key(work) == first
             setup.delivery.sender.cancel(sent.number)
         made.world.chain.request("anvil_mine", hex(100))
-        setup.delivery.sender.advance()
+        until_s = time.monotonic() + 20
+        while setup.delivery.sender.status(first).state is not State.CANCELLED:
+            assert time.monotonic() < until_s
+            setup.delivery.sender.advance()
         assert reporting._report_key(work) == f"{first} 1"
         made.tick(product.end_s)
         assert made.work(lease).stage is Stage.DONE

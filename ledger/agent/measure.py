@@ -1,0 +1,222 @@
+"""What a machine yields in standard units, measured on it: a short benchmark, signed, ready for an auditor's `attest`.
+
+How a figure becomes units, by the standard's own references (`ledger.standard`):
+
+- GENERAL: a unit is one vCPU, a hardware thread with 4 GB of memory. So many units as there are threads for us, or as
+  the memory is enough for, whichever is less; nothing is timed.
+- HPC, with the class's least memory: a unit is a thousandth of the reference's dense FP64 matrix rate, by the same
+  datasheet as the published ratings. The rate is that of a matrix product, on the GPU where there is one and on the
+  processors otherwise.
+- AI_LARGE and AI_SMALL, only with a GPU that has the class's least memory: a thousandth of the reference's dense FP16
+  matrix rate. The published ratings rest on MLPerf where they can; this stands in where nobody has run that.
+
+The reference is the datasheet's peak, and what is measured stays below a peak: the result is on the careful side. FP32,
+memory and disk are measured too and stand in the evidence; no class is sold by them.
+
+Each figure is the median of several turns, after one that does not count. A machine that does other work meanwhile
+measures less, and less steadily: `spread` says by how much the middle half of the turns differ.
+"""
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median, quantiles
+from typing import Any
+
+import numpy
+from eth_utils.crypto import keccak
+
+from ledger import datasets
+from ledger.agent.gpu import Gpu, find_gpu
+from ledger.keys import Signer, recover
+from ledger.product import ComputeClass, class_name
+from ledger.standard import CLASSES, REFERENCE
+from ledger.units import MILLI_PER_UNIT
+
+TURNS = 9
+_TURN_S = 0.25
+_SIZE = 1_024
+_MEMORY_BYTES, _DISK_BYTES = 256 * 2**20, 64 * 2**20
+_VCPU_BYTES = 4 * 10**9
+_TERA, _MEGA = 1e12, 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured rate: its name, the median of the turns, its unit, and how far the middle half of the turns lie
+    apart, in basis points of the median."""
+
+    name: str
+    value: float
+    unit: str
+    spread_bp: int
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a machine yields: milli-units by class, the figures they rest on, and what machine it was."""
+
+    milli_units: dict[int, int]
+    figures: tuple[Figure, ...]
+    machine: dict[str, Any]
+
+    @property
+    def evidence(self) -> bytes:
+        """The canonical text, whose keccak-256 an auditor attests."""
+        said = {
+            "figures": {one.name: [round(one.value, 4), one.unit, one.spread_bp] for one in self.figures},
+            "machine": self.machine,
+            "milli_units": {class_name(key): value for key, value in self.milli_units.items()},
+            "reference": REFERENCE,
+            "version": 1,
+        }
+        return json.dumps(said, sort_keys=True, separators=(",", ":")).encode()
+
+    @property
+    def evidence_hash(self) -> bytes:
+        return keccak(self.evidence)
+
+
+def measure(turns: int = TURNS, folder: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> Measured:
+    """Measures this machine: about ten seconds, all processors busy. `tell` hears what is being measured; the disk is
+    that of `folder`."""
+    gpu = find_gpu()
+    figures = []
+    for name, unit, turn in _benchmarks(gpu, folder):
+        tell(name)
+        figures.append(_figure(name, unit, turn, turns))
+    machine = {"memory_bytes": _memory_bytes(), "threads": _threads(), "processor": _processor()}
+    if gpu is not None:
+        machine |= {"gpu": gpu.name, "gpu_memory_bytes": gpu.memory_bytes, "gpus": gpu.count}
+    rates = {one.name: one.value for one in figures}
+    return Measured(milli_units_of(rates, machine), tuple(figures), machine)
+
+
+def milli_units_of(rates: dict[str, float], machine: dict[str, Any]) -> dict[int, int]:
+    """Milli-units by class, from TFLOPS by name of figure and the facts of the machine; classes with none left out."""
+    sheet = next(one for one in datasets.datasheets() if one.device == REFERENCE)
+    threads = min(machine["threads"] * MILLI_PER_UNIT, machine["memory_bytes"] * MILLI_PER_UNIT // _VCPU_BYTES)
+    found = {int(ComputeClass.GENERAL): threads}
+    gpus, memory_gb = machine.get("gpus", 0), machine.get("gpu_memory_bytes", 0) / 1e9
+    fp64 = rates.get("gpu fp64", 0.0) * gpus or rates.get("fp64", 0.0)
+    if (memory_gb if gpus else machine["memory_bytes"] / 1e9) >= CLASSES[ComputeClass.HPC].min_memory_gb:
+        found[int(ComputeClass.HPC)] = _milli(fp64, float(sheet.fp64_matrix_tflops or 0))
+    for class_id in (ComputeClass.AI_LARGE, ComputeClass.AI_SMALL):
+        if gpus and memory_gb >= CLASSES[class_id].min_memory_gb:
+            found[int(class_id)] = _milli(rates.get("gpu fp16", 0.0) * gpus, float(sheet.fp16_tflops or 0))
+    return {class_id: milli for class_id, milli in sorted(found.items()) if milli}
+
+
+def _milli(tflops: float, reference_tflops: float) -> int:
+    return int(tflops / reference_tflops * 1_000 * MILLI_PER_UNIT) if reference_tflops else 0
+
+
+def sign_evidence(measured: Measured, signer: Signer) -> bytes:
+    """The provider's signature of the evidence's hash, as a wallet's personal_sign of its 32 bytes."""
+    return signer.sign_digest(_personal(measured.evidence_hash))
+
+
+def evidence_signer(evidence: bytes, signature: bytes) -> str | None:
+    """Who signed the evidence; None where the signature is none."""
+    return recover(_personal(keccak(evidence)), signature)
+
+
+def _personal(content: bytes) -> bytes:
+    return keccak(b"\x19Ethereum Signed Message:\n" + str(len(content)).encode() + content)
+
+
+# ---- how it is measured
+
+
+Turn = Callable[[], float]
+"""One turn of a benchmark; gives its rate."""
+
+
+def _benchmarks(gpu: Gpu | None, folder: Path | None) -> list[tuple[str, str, Turn]]:
+    found: list[tuple[str, str, Turn]] = [
+        ("fp32", "TFLOPS", _product(numpy.float32)),
+        ("fp64", "TFLOPS", _product(numpy.float64)),
+        ("memory", "MB/s", _copy()),
+        ("disk", "MB/s", lambda: _write(folder)),
+    ]
+    if gpu is not None:
+        found += [(f"gpu {kind}", "TFLOPS", gpu.product(kind, _TURN_S)) for kind in ("fp16", "fp32", "fp64")]
+    return found
+
+
+def _figure(name: str, unit: str, turn: Turn, turns: int) -> Figure:
+    turn()
+    rates = [turn() for _ in range(max(2, turns))]
+    middle = median(rates)
+    return Figure(name, middle, unit, spread_bp(rates))
+
+
+def spread_bp(rates: Sequence[float]) -> int:
+    """How far the quartiles of at least two rates lie apart, in basis points of the median."""
+    low, middle, high = quantiles(rates, n=4, method="inclusive")
+    return round((high - low) / middle * 10_000) if middle else 0
+
+
+def _product(kind: Any) -> Turn:
+    """Matrix products in all threads that NumPy's library uses."""
+    generator = numpy.random.default_rng(1)
+    left = generator.random((_SIZE, _SIZE)).astype(kind)
+    right = generator.random((_SIZE, _SIZE)).astype(kind)
+    into = numpy.empty_like(left)
+
+    def turn() -> float:
+        done, start_s = 0, time.perf_counter()
+        while (passed_s := time.perf_counter() - start_s) < _TURN_S or not done:
+            numpy.matmul(left, right, out=into)
+            done += 1
+        passed_s = time.perf_counter() - start_s
+        return done * 2 * _SIZE**3 / passed_s / _TERA
+
+    return turn
+
+
+def _copy() -> Turn:
+    source = numpy.ones(_MEMORY_BYTES // 8)
+    into = numpy.empty_like(source)
+
+    def turn() -> float:
+        start_s = time.perf_counter()
+        numpy.copyto(into, source)
+        # Read once and written once.
+        return 2 * _MEMORY_BYTES / (time.perf_counter() - start_s) / _MEGA
+
+    return turn
+
+
+def _write(folder: Path | None) -> float:
+    block = os.urandom(2**20)
+    with tempfile.TemporaryFile(dir=folder) as file:
+        start_s = time.perf_counter()
+        for _ in range(_DISK_BYTES // len(block)):
+            file.write(block)
+        file.flush()
+        os.fsync(file.fileno())
+        return _DISK_BYTES / (time.perf_counter() - start_s) / _MEGA
+
+
+# ---- what machine it is
+
+
+def _threads() -> int:
+    return len(os.sched_getaffinity(0))
+
+
+def _memory_bytes() -> int:
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "")
