@@ -8,7 +8,6 @@ a document goes through a shell: it lies in a file, which only `batch.py` reads.
 """
 
 import json
-import os
 import re
 import shutil
 import signal
@@ -162,7 +161,7 @@ class SlurmExecutor:
 
 
 def _found(name: str) -> str:
-    path = shutil.which(name, path=_PATH + os.pathsep + "/opt/slurm/bin" + os.pathsep + os.defpath)
+    path = shutil.which(name) or shutil.which(name, path=_PATH)
     if path is None:
         raise InputError(
             f"Slurm's command {name} is not on this machine.",
