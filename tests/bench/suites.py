@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.bench import api, auditing, indexing, intents, memory, restart, settle, signing
+from tests.bench import api, auditing, indexing, intents, memory, planning, restart, settle, signing
 from tests.bench.dispatch import evaluate
 from tests.bench.figures import Suite
 
@@ -16,6 +16,6 @@ SUITES: Mapping[str, Mapping[str, Suite]] = {
         "restart of the local chain": restart.figures,
         "memory": memory.figures,
     },
-    "dispatch": {"evaluation": evaluate.figures},
+    "dispatch": {"planning": planning.figures, "evaluation": evaluate.figures},
     "api": {"reads and writes": api.figures},
 }
