@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parent.parent
-DRILLS, MODES = range(1, 10), range(1, 39)
+DRILLS, MODES = range(1, 12), range(1, 39)
 
 _NAMED = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 _DRILL = re.compile(r"\bdrills? (\d)(?: and (\d))?")
