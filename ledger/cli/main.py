@@ -14,6 +14,7 @@ from ledger.artifacts import MarketTerms
 from ledger.cli.agent import agent, measure_machine
 from ledger.cli.audit import audit
 from ledger.cli.console import Console
+from ledger.cli.dispatch import COMMANDS as DISPATCHING
 from ledger.cli.governance import COMMANDS as GOVERNING
 from ledger.cli.index import index
 from ledger.cli.keeper import keeper, queue
@@ -301,7 +302,19 @@ def lease(session: Session, number: int) -> None:
     session.console.record(f"Lease {number}", facts | {"state": found.state.name})
 
 
-for _command in (agent, measure_machine, audit, keeper, queue, node, index, outbox, *COMMANDS, *GOVERNING):
+for _command in (
+    agent,
+    measure_machine,
+    audit,
+    keeper,
+    queue,
+    node,
+    index,
+    outbox,
+    *COMMANDS,
+    *DISPATCHING,
+    *GOVERNING,
+):
     main.add_command(_command)
 for _command in OF_SITES:
     site.add_command(_command)

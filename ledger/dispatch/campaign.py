@@ -12,6 +12,7 @@ one effect.
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from eth_utils.crypto import keccak
@@ -35,6 +36,7 @@ from ledger.dispatch.progress import (
 )
 from ledger.errors import Cancelled, InputError, NotIncluded, Reverted, UnknownName
 from ledger.keys import Signer
+from ledger.model import LeaseState
 from ledger.product import Product
 from ledger.rpc import Receipt
 from ledger.sending.drafts import Sent
@@ -167,6 +169,15 @@ class Campaign:
             self._kept.refresh()
             self._observe(signer)
         return self.state()
+
+    def accept(self, signer: Signer) -> int:
+        """Agrees with what the sites reported of its leases, which pays them at once and brings back what they fell
+        short; gives how many. Who disagrees disputes instead, and who says nothing agrees when the time is up."""
+        numbers = [step.lease or 0 for step in self._steps() if step.state is StepState.STANDS and step.lease]
+        found = [row for row in map(partial(lease, self._history), numbers) if row is not None]
+        return sum(
+            _tried(self._delivery.accept(row.lease), signer) for row in found if row.state is LeaseState.REPORTED
+        )
 
     def stop(self) -> CampaignState:
         """Buys and redeems no more: bids that stand and leases that run take their course by themselves."""

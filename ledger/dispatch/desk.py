@@ -12,7 +12,7 @@ from fractions import Fraction
 from ledger.areas import Areas, load_areas
 from ledger.auction import clearing_of, fill_of, with_prefixes
 from ledger.dispatch.certificate import verify
-from ledger.dispatch.offers import MarketNow, Shelf, market_supplies, read_market, with_waste
+from ledger.dispatch.offers import MarketNow, Shelf, market_supplies, measured_latencies, read_market, with_waste
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.preview import CapacityPrice, DispatchPreview, Purchase, Where
 from ledger.dispatch.problem import JobSpec, Latencies, Plan, Supply
@@ -22,6 +22,8 @@ from ledger.model import Kind, Order
 from ledger.prices import cost_micro, price_micro, tick_at_or_below
 from ledger.product import Product
 from ledger.store.engine import Store
+from ledger.store.maintenance import closed_hours
+from ledger.store.quality import delivery_weight, records_of
 from ledger.units import format_usd
 
 PREVIEWED_MAX = 64
@@ -33,8 +35,8 @@ _WASTE_TRIES = 6
 class DispatchDesk:
     """Plans jobs on one market, from the history that an index keeps in `history`.
 
-    `weights` are delivery weights of sites in basis points (ledger/store/quality.py): who fails more is placed later at
-    equal price.
+    `weights` are delivery weights of sites in basis points: who fails more is placed later at equal price. Without them
+    they are those of the sites' records (ledger/store/quality.py).
     """
 
     def __init__(
@@ -48,8 +50,8 @@ class DispatchDesk:
         self.market = market
         self.history = history
         self.areas = areas or load_areas()
-        self.latencies = latencies or Latencies.of_areas(self.areas)
-        self.weights = dict(weights or {})
+        self.latencies = latencies or measured_latencies(self.areas)
+        self._weights = weights
 
     def preview(self, jobs: Sequence[JobSpec], owner: str = "") -> DispatchPreview:
         """Where the jobs would run and what that takes. Nothing is signed or sent. `owner`: whose units and money
@@ -109,13 +111,14 @@ class DispatchDesk:
 
     def _planned(self, now: MarketNow, jobs: Sequence[JobSpec]) -> tuple[MarketNow, list[Supply], Latencies, Plan]:
         """Plans until each window's used hours carry what its unused ones cost; windows that never do are left out."""
+        weights, closed = self._known_of(now, jobs)
         waste: dict[int, Fraction] = {}
         left_out: set[int] = set()
         tries = 0
         while True:
             tries += 1
             priced = with_waste(now, waste)
-            supplies, latencies = market_supplies(priced, jobs, self.areas, self.latencies, self.weights, left_out)
+            supplies, latencies = market_supplies(priced, jobs, self.areas, self.latencies, weights, left_out, closed)
             plan = make_plan(jobs, supplies, latencies)
             short = {
                 product: found
@@ -128,6 +131,19 @@ class DispatchDesk:
                 waste |= short
             else:
                 left_out |= set(short)
+
+    def _known_of(
+        self, now: MarketNow, jobs: Sequence[JobSpec]
+    ) -> tuple[Mapping[int, int], frozenset[tuple[int, int]]]:
+        """The sites' weights, and the hours in which they announced that they serve nothing."""
+        behind = {one.site for offers in now.offered.values() for one in offers}
+        behind |= {site for shelf in now.shelves.values() for site in shelf.owed}
+        hours = min(job.earliest_hour for job in jobs), max(job.deadline_hour for job in jobs)
+        closed = closed_hours(self.history, sorted(behind), *hours)
+        if self._weights is not None:
+            return self._weights, closed
+        records = records_of(self.history, sorted(behind), now.time_s)
+        return {site: delivery_weight(record) for site, record in records.items()}, closed
 
     def _tried(self, purchase: Purchase, owner: str, place: int) -> Purchase:
         if not owner or place >= PREVIEWED_MAX:

@@ -15,11 +15,14 @@ Three rules make a product of the market, which names no site, into supply of si
 
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
 
+from ledger import datasets
 from ledger.areas import Areas
 from ledger.dispatch.problem import JobSpec, Latencies, Supply
+from ledger.errors import UnknownName
 from ledger.model import Kind, Order
 from ledger.product import Product, Tier
 from ledger.store.board import Wanted, products
@@ -153,9 +156,11 @@ def market_supplies(
     latencies: Latencies,
     weights: Mapping[int, int] | None = None,
     left_out: Collection[int] = (),
+    closed: Collection[tuple[int, int]] = (),
 ) -> tuple[list[Supply], Latencies]:
     """The supplies for `jobs`, and the latencies to plan them with, in which each supply's `metro` stands for all the
-    places from which it may come. Products `left_out` are not bought; what is held of them is used."""
+    places from which it may come. Products `left_out` are not bought; what is held of them is used. In `closed` hours
+    (site, hour) a site announced that it serves nothing."""
     places = _Places(areas, latencies, sorted({job.metro for job in jobs if job.metro}))
     weighed = weights or {}
     found: list[Supply] = []
@@ -174,7 +179,7 @@ def market_supplies(
         code = places.code(shelf.product, behind)
         for offer in wanted:
             found += _hourly(shelf, offer, code, weighed, (first, last), held=False)
-    return found, places.latencies()
+    return [one for one in found if (one.site, one.hour) not in closed], places.latencies()
 
 
 def _cheapest(now: MarketNow, left_out: Collection[int]) -> dict[int, int]:
@@ -333,3 +338,16 @@ def _hourly(
         )
         for hour in range(max(first, product.start_hour), min(last, product.end_hour))
     ]
+
+
+# ---- measurements
+
+
+def measured_latencies(areas: Areas) -> Latencies:
+    """Between metros whose cloud regions were measured, the median of those pairs; else by distance."""
+    found: dict[tuple[int, int], list[int]] = defaultdict(list)
+    for row in datasets.latencies():
+        with suppress(UnknownName):
+            source, target = (areas.metro_of(*name.split(":", 1)).code for name in (row.source, row.target))
+            found[min(source, target), max(source, target)].append(row.one_way_us)
+    return Latencies.measured({pair: sorted(each)[len(each) // 2] for pair, each in found.items()}, areas)

@@ -1,0 +1,113 @@
+"""The buyer's side of a job store: brings what is to be run, and fetches what became of it."""
+
+import json
+from base64 import b64decode
+from binascii import Error as NotBase64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any, Protocol
+
+from eth_utils.crypto import keccak
+
+from ledger.agent.jobstore import RESULT_BYTES_MAX, FolderJobs, HttpJobs
+from ledger.errors import InputError, Unavailable
+from ledger.keys import Signer
+
+_OK, _MADE, _MISSING = 200, 201, 404
+_LATER = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What a site brought for a lease: how the command ended (None: it did not by itself), what it said, its files."""
+
+    exit_code: int | None
+    log: str
+    files: Mapping[str, bytes]
+
+    def write(self, folder: Path) -> list[Path]:
+        """Puts the files below `folder`, and what the command said into `log`; gives their paths. A file whose name
+        would lead out of it is left out: a site chose the names."""
+        folder.mkdir(parents=True, exist_ok=True)
+        written = [folder / "log"]
+        written[0].write_text(self.log, encoding="utf-8")
+        for name, content in self.files.items():
+            parts = PurePosixPath(name).parts
+            path = folder.joinpath("files", *parts)
+            if not parts or PurePosixPath(name).is_absolute() or {"..", ""} & set(parts) or "\0" in name:
+                continue
+            if any(one.is_symlink() for one in (path, *path.parents)):
+                continue
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+            written.append(path)
+        return written
+
+
+class Documents(Protocol):
+    """Where a buyer brings documents and finds results. Raises Unavailable where it does not answer."""
+
+    def put(self, content: bytes) -> bytes:
+        """Keeps a document for whoever will run it; gives its hash. Raises InputError where it is refused."""
+
+    def result(self, lease: int) -> Result | None:
+        """What came of a lease; None where nothing was brought yet."""
+
+
+def open_documents(place: str, signer: Signer, chain_id: int) -> Documents:
+    """The store at `place`: the address of an API, or a folder that the sites see too."""
+    if place.startswith(("http://", "https://")):
+        return ApiDocuments(place, signer, chain_id)
+    return FolderDocuments(FolderJobs(Path(place)))
+
+
+class FolderDocuments:
+    """In a folder that both sides see."""
+
+    def __init__(self, jobs: FolderJobs) -> None:
+        self._jobs = jobs
+
+    def put(self, content: bytes) -> bytes:
+        return self._jobs.put_document(content)
+
+    def result(self, lease: int) -> Result | None:
+        return result_from(self._jobs.result(lease))
+
+
+class ApiDocuments(HttpJobs):
+    """At the market's API, as the holder."""
+
+    def put(self, content: bytes) -> bytes:
+        job_hash = keccak(content)
+        status, said = self._ask("PUT", f"/jobs/0x{job_hash.hex()}", content)
+        if status >= _LATER:
+            raise _trouble(status)
+        if status not in (_OK, _MADE):
+            text = said.decode("utf-8", errors="replace")[:300]
+            raise InputError(f"The job store does not take the document: {status} {text}.", "See why.")
+        return job_hash
+
+    def result(self, lease: int) -> Result | None:
+        status, said = self._ask("GET", f"/leases/{lease}/result", most=2 * RESULT_BYTES_MAX)
+        if status == _MISSING:
+            return None
+        if status != _OK:
+            raise _trouble(status)
+        return result_from(json.loads(said))
+
+
+def result_from(said: Any) -> Result | None:
+    """A result as it was brought. Raises InputError for what is none."""
+    if said is None:
+        return None
+    try:
+        files = {str(name): b64decode(text, validate=True) for name, text in said["files"].items()}
+        exit_code = said["exit_code"]
+        return Result(None if exit_code is None else int(exit_code), str(said["log"]), files)
+    except (KeyError, TypeError, ValueError, AttributeError, NotBase64) as error:
+        raise InputError(f"The result that was brought cannot be read: {error}.", "Ask the site for it.") from None
+
+
+def _trouble(status: int) -> Unavailable:
+    return Unavailable(f"The job store answers {status}.", "Ask again later; --jobs names it.")

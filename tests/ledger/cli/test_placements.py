@@ -1,0 +1,53 @@
+"""How a dispatch is shown: hours in a row are one row, and machines get the same facts."""
+
+from dataclasses import replace
+
+from ledger.cli.placements import _stretches, preview_document, price_text
+from ledger.dispatch.preview import DispatchPreview, Where
+from ledger.dispatch.problem import JobSpec, Latencies, Plan
+from ledger.units import format_hour
+from tests.bazaar import AREAS
+
+JOB = JobSpec("a", 1, 100, 2, 10, 20, 5)
+EMPTY = DispatchPreview(
+    1,
+    "0x",
+    0,
+    0,
+    (JOB,),
+    (),
+    Latencies.of_areas(AREAS),
+    Plan((), (), None),
+    (),
+    (),
+    (),
+    (),
+    (),
+    True,  # type: ignore[arg-type]
+)
+
+
+def where(hour: int, units: int = 100, site: int = 1) -> Where:
+    return Where(0, "a", site, 257, hour, units, 2, 5, 1_500, False)
+
+
+def test_hours_in_a_row_are_one_row() -> None:
+    found = replace(EMPTY, placements=(where(12), where(11), where(14), where(12, 50), where(11, site=2)))
+    assert [(row[1], row[3], row[4]) for row in _stretches(found)] == [
+        (1, f"{format_hour(11)} + 2h", 100),
+        (1, f"{format_hour(14)} + 1h", 100),
+        (1, f"{format_hour(12)} + 1h", 50),
+        (2, f"{format_hour(11)} + 1h", 100),
+    ]
+
+
+def test_document_has_every_placement_and_the_totals() -> None:
+    said = preview_document(replace(EMPTY, placements=(where(12), where(13))))
+    assert [one["hour"] for one in said["placements"]] == [12, 13]
+    assert said["totals"]["unit_hours"] == said["totals"]["wanted_unit_hours"] == 200
+    assert said["verified"] is True
+
+
+def test_price_that_is_not_there_is_blank() -> None:
+    assert price_text(None) is None
+    assert price_text(2_100) == "2.10 USD per H100-hour"
