@@ -6,7 +6,8 @@ Capacity over time is in milli-unit-hours, as in the contracts' records. `delive
 nothing. Uptime counts what was delivered, without that kindness.
 """
 
-from collections.abc import Iterable, Sequence
+from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
@@ -158,7 +159,7 @@ def records_of(
         made = {site: _Making(row) for site, row in rows.items()}
         now_hour = (time_s if now_s is None else now_s) // SECONDS_PER_HOUR
         for lease in _chosen(connection, _LEASES, t.LEASES.c.site, sites):
-            made[lease.site].add(lease, now_hour, floor_bp)
+            made[lease.site].add(lease, now_hour)
         topics = None if sites is None else [_ATTESTED + site.to_bytes(32) for site in made]
         for event in _chosen(connection, _ATTESTATIONS, t.EVENTS.c.topics, topics):
             made[int.from_bytes(event.topics[32:])].attestations.append(_attestation(event))
@@ -217,11 +218,11 @@ class _Making:
     delivered: int = 0
     failed: int = 0
     windows: dict[tuple[int, int], dict[str, int]] = field(default_factory=dict)
-    uptimes: dict[int, list[int]] = field(default_factory=lambda: {days: [0, 0] for days in UPTIME_DAYS})
-    standings: list[StandingStep] = field(default_factory=list)
+    uptimes: list[list[int]] = field(default_factory=lambda: [[0, 0] for _ in UPTIME_DAYS])
+    steps: deque[tuple[int, int, int, int, int]] = field(default_factory=lambda: deque(maxlen=WINDOWS_MAX))
     attestations: list[Attestation] = field(default_factory=list)
 
-    def add(self, lease: Row[Any], now_hour: int, floor_bp: int) -> None:
+    def add(self, lease: Row[Any], now_hour: int) -> None:
         product = _product(lease.product)
         full = lease.units * _MILLI * product.hours
         window = self.windows.setdefault((product.start_hour, product.hours), dict.fromkeys(_SUMS, 0))
@@ -237,19 +238,11 @@ class _Making:
             window["failed_milli_hours"] += full - counted
             self.delivered += counted
             self.failed += full - counted
-            self._note_uptime(product, lease, now_hour)
-            at = (lease.resolved_s, lease.block, lease.lease)
-            self.standings.append(
-                StandingStep(*at, self.delivered, self.failed, *standing(self.delivered, self.failed, floor_bp))
-            )
-
-    def _note_uptime(self, product: Product, lease: Row[Any], now_hour: int) -> None:
-        for days, sums in self.uptimes.items():
-            since_hour = now_hour - days * _HOURS_PER_DAY
-            hours = min(product.end_hour, now_hour) - max(product.start_hour, since_hour)
-            if hours > 0:
+            self.steps.append((lease.resolved_s, lease.block, lease.lease, self.delivered, self.failed))
+            delivered = min(lease.delivered_milli, lease.units * _MILLI)
+            for sums, hours in zip(self.uptimes, _within(lease.product, now_hour), strict=True):
                 sums[0] += lease.units * _MILLI * hours
-                sums[1] += min(lease.delivered_milli, lease.units * _MILLI) * hours
+                sums[1] += delivered * hours
 
     def record(self, block: int, time_s: int, floor_bp: int) -> SiteRecord:
         row = self.row
@@ -268,10 +261,10 @@ class _Making:
             pending_milli_hours=sum(one.pending_milli_hours for one in windows),
             derating_bp=derating_bp,
             grade=min(allowed, Grade(row.grade)) if valid else None,
-            uptimes=tuple(Uptime(days, *sums) for days, sums in self.uptimes.items()),
+            uptimes=tuple(Uptime(days, *sums) for days, sums in zip(UPTIME_DAYS, self.uptimes, strict=True)),
             windows=tuple(windows[:WINDOWS_MAX]),
-            standings=_newest(self.standings),
-            attestations=_newest(self.attestations),
+            standings=tuple(StandingStep(*step, *standing(*step[3:], floor_bp)) for step in reversed(self.steps)),
+            attestations=tuple(self.attestations[: -WINDOWS_MAX - 1 : -1]),
         )
 
 
@@ -290,9 +283,13 @@ def _product(token_id: int) -> Product:
     return Product.from_id(token_id)
 
 
+@lru_cache(maxsize=1 << 14)
+def _within(token_id: int, now_hour: int) -> tuple[int, ...]:
+    """How many hours of a product lie within the last days, for each of UPTIME_DAYS."""
+    product = _product(token_id)
+    ends, starts = min(product.end_hour, now_hour), product.start_hour
+    return tuple(max(0, ends - max(starts, now_hour - days * _HOURS_PER_DAY)) for days in UPTIME_DAYS)
+
+
 def _counted_milli(grade: Grade, delivered_milli: int, full_milli: int) -> int:
     return full_milli if delivered_milli * BP_PER_ONE >= grade.promised_bp * full_milli else delivered_milli
-
-
-def _newest(steps: Sequence[Any]) -> tuple[Any, ...]:
-    return tuple(steps[: -WINDOWS_MAX - 1 : -1])
