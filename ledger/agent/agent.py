@@ -31,6 +31,7 @@ from ledger.store.agent import Beat, Job, LeaseWork, ReadingRow, Stage
 from ledger.units import BP_PER_ONE, MILLI_PER_UNIT
 
 _EARLY_S = 60.0
+_JUST_NOW_S = 0.5
 _FORGOTTEN = "the chain forgot it"
 
 
@@ -117,7 +118,8 @@ class Agent:
         end_s, was_ready = Product.from_id(work.product).end_s, work.ready
         # What ran before this look ran all the while, whoever watched.
         watched = watched or work.job in (Job.STARTED, Job.ENDED)
-        lost = work.job is Job.LOST
+        lost, asked_s = work.job is Job.LOST, self._setup.wall()
+        ordered = work.job is Job.WANTED and work.started_s is not None
         if work.job is Job.WANTED and now_s < end_s:
             work = self._begun(work, now_s)
         elif work.job is Job.WANTED and not work.why:
@@ -128,6 +130,9 @@ class Agent:
         if work.handle:
             progress = self._polled(work, now_s)
             usage, work = progress.usage, self._seen(work, progress, now_s)
+            # Found and not begun: an agent before this one ordered it, and was killed before it could note so.
+            ran_s = usage.wall_ms / 1_000 - (self._setup.wall() - asked_s)
+            watched = watched or (ordered and ran_s > _JUST_NOW_S)
             if work.job is Job.LOST and not lost:
                 lost_s = (work.started_s or work.at_s) + usage.wall_ms // 1_000
         gauge = account(_gauge(work), min(now_s, end_s), Span(work.ready, was_ready, watched, lost_s))
@@ -245,10 +250,9 @@ class Agent:
         if work.job in (Job.STARTED, Job.LOST):
             self._stopped(work, now_s)
         root = usage_root(readings)
-        job = Job.ENDED if work.job is Job.STARTED else work.job
-        sealed = replace(
-            work, stage=Stage.SEALED, job=job, delivered_milli=delivered_milli, root=root, ended_early=not over
-        )
+        if work.job is Job.STARTED:
+            work = replace(work, job=Job.ENDED, why="the run was stopped at the end of its window")
+        sealed = replace(work, stage=Stage.SEALED, delivered_milli=delivered_milli, root=root, ended_early=not over)
         self._setup.kept(sealed)
         self._setup.at("sealed")
         return sealed

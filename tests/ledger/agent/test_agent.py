@@ -240,6 +240,18 @@ def test_a_run_goes_on_while_its_agent_is_dead_and_counts(real: Stand) -> None:
     assert [one for one, _ in real.reported(lease)] == [FULL]
 
 
+@pytest.mark.parametrize("ran_s", [0, 900])
+def test_a_run_that_was_ordered_before_a_crash_counts_where_it_did_run(hand: Stand, ran_s: int) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.deadly = "started"
+    assert not survived(hand, lambda: hand.tick(product.start_s, passed_s=3_600))
+    hand.executor.usage = Usage(wall_ms=1_000 * ran_s)
+    hand.tick(product.start_s + 900, passed_s=3_600)
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(lease)] == [FULL if ran_s else FULL * 3 // 4]
+
+
 def test_what_an_agent_slept_through_is_reported_as_nothing(real: Stand) -> None:
     lease, product = real.lease(real.job("true"))
     real.tick(product.end_s + 10, passed_s=10_000)
