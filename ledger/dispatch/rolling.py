@@ -3,7 +3,8 @@
 Each step plans all that is still wanted over all that is free, and buys what begins in the hour at hand; what the plan
 puts later is not bought, and planned again by the next step, when more is known.
 
-- What is bought is never moved. It ends as bought, unless its site misses it or the job ends early.
+- What is bought is never moved. It ends as bought, unless its site misses it or the job ends early. Divisible work buys
+  hour by hour, and goes on where it ran where an exchange with others makes that possible.
 - A site that missed is not planned on while it cools off: FIRST_HOURS after the first miss, twice as long after each
   miss that follows within as many hours as it last cooled, at most MOST_HOURS. One that has since stood that long
   without a miss begins anew.
@@ -22,6 +23,7 @@ import numpy as np
 
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import HOUR_MAX, JobSpec, Latencies, Left, Plan, Supply, Why
+from ledger.dispatch.staying import stay
 from ledger.dispatch.tables import Placements, SupplyTable
 from ledger.errors import InputError
 from ledger.units import BP_PER_ONE, HOURS_PER_DAY
@@ -187,7 +189,7 @@ class Rolling:
             raise InputError(f"Hour {hour} has passed: the last step was at {self._hour}.", "Step on in time.")
         asked = self._ask(hour, self._usable(hour, supplies))
         buys, unpaid = self._affordable(self._beginning(hour, asked))
-        return Proposal(hour, self._changes, tuple(buys), tuple(unpaid), asked)
+        return Proposal(hour, self._changes, tuple(self._staying(hour, buys)), tuple(unpaid), asked)
 
     def accept(self, proposal: Proposal) -> None:
         """Buys what was proposed. Raises InputError if anything has changed since."""
@@ -298,6 +300,31 @@ class Rolling:
                 text = f"the purse holds {held} micro, and what begins now costs {needed}"
                 unpaid.append(Left(wish[0].job, short, Why.PRICE, text))
         return buys, unpaid
+
+    def _staying(self, hour: int, buys: Sequence[Held]) -> list[Held]:
+        """The same units of the same supplies, exchanged between divisible jobs so that they go on where they ran."""
+        found = [buy for buy in buys if self._jobs[buy.job].spec.gang]
+        supplies = {id(buy.supply): buy.supply for buy in buys}
+        place = {key: position for position, key in enumerate(supplies)}
+        rows, shares, before = list(supplies.values()), dict[int, dict[int, int]](), dict[int, dict[int, int]]()
+        for buy in buys:
+            if not self._jobs[buy.job].spec.gang:
+                share = shares.setdefault(buy.job, {})
+                share[place[id(buy.supply)]] = share.get(place[id(buy.supply)], 0) + buy.units
+        for held in self._held.get(hour - 1, ()):
+            at = before.setdefault(held.job, {})
+            at[held.supply.site] = at.get(held.supply.site, 0) + held.units
+        sites = {position: row.site for position, row in enumerate(rows)}
+        stay(shares, sites, before, lambda job, position: self._suits(job, rows[position]))
+        return found + [
+            Held(job, units, rows[position]) for job, share in shares.items() for position, units in share.items()
+        ]
+
+    def _suits(self, job: int, supply: Supply) -> bool:
+        spec = self._jobs[job].spec
+        near = not spec.latency_max_us or self._latencies.one_way_us(supply.metro, spec.metro) <= spec.latency_max_us
+        alike = supply.class_id == spec.class_id and supply.grade >= spec.grade
+        return near and alike and supply.price_micro <= spec.limit_micro
 
     # ---- spare hours, and what is over
 

@@ -1,7 +1,7 @@
 """Our dispatcher in the evaluation: `Rolling` with `make_plan`, driven hour by hour as the other policies are.
 
-It first asks for the hour at hand alone: where everybody then gets all that they can use, there is nothing to weigh.
-Where not, it looks AHEAD_HOURS ahead.
+Of divisible work it first asks for the hour at hand alone: where everybody then gets all that they can use, there is
+nothing to weigh. Where not, it looks AHEAD_HOURS ahead. Of gangs it always looks GANG_AHEAD_HOURS ahead.
 """
 
 import time
@@ -14,10 +14,12 @@ from tests.bench.dispatch.gangs import Floor, Starts
 from tests.bench.dispatch.shares import Open, Share
 from tests.bench.dispatch.world import CLASS_ID, Work, World
 
-AHEAD_HOURS = 24
+AHEAD_HOURS = 12
+"""Divisible work is due within a day and its share of it; looking further costs time and served no more."""
+GANG_AHEAD_HOURS = 24
 GANG_HOURS = 12
-"""A gang is planned by its first hours: nothing is promised to anybody later than AHEAD_HOURS, so that what is free
-when it starts and stays free so long is free until it ends."""
+"""A gang is planned by its first hours: nothing is promised to anybody later than GANG_AHEAD_HOURS, so that what is
+free when it starts and stays free so long is free until it ends."""
 LIMIT_MICRO = 10**9
 PURSE_MICRO = 10**30
 WAIT_BP = 10_000
@@ -133,7 +135,7 @@ def _free_later(floor: Floor, hour: int) -> list[Supply]:
     for site, units in enumerate(floor.free):
         free, said = units, iter(floor.said[site])
         next_end = next(said, None)
-        for each in range(hour, hour + AHEAD_HOURS + GANG_HOURS):
+        for each in range(hour, hour + GANG_AHEAD_HOURS + GANG_HOURS):
             while next_end is not None and next_end[0] <= each:
                 free += next_end[2]
                 next_end = next(said, None)

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure as Canvas
 
 from ledger.units import MICRO_PER_USD
 from tests.bench.dispatch.measure import ALONE, BACKFILL, BY_PRICE, OURS, POOLED, SERVICE, TIGHTEST, VIEWS, Result
+from tests.bench.dispatch.surge import LIMITS_MICRO, TIMES, WAIT_HOURS, Surge, run_surge
 from tests.bench.dispatch.tight import Tight
 from tests.bench.dispatch.words import assumptions
 from tests.bench.dispatch.world import World
@@ -27,6 +28,7 @@ _HEAD = (
     "wait median, p99 (h)",
     "in another city",
     "worst provider",
+    "changes of site",
 )
 
 
@@ -75,6 +77,35 @@ def _lines(world: World, needed: Sequence[Result], equal: Sequence[Result], hard
     yield "![served where capacity equals demand](tight.svg)"
     yield ""
     yield from _table(("mix", "capacity", "policy", "served", "USD per GPU-hour"), _tight_rows(world, hard))
+    yield ""
+    yield "## A surge"
+    yield ""
+    yield from surge_lines(run_surge())
+
+
+def surge_lines(surge: Surge) -> Iterator[str]:
+    """What a surge does to whom."""
+    yield (
+        f"An hour of requests to language models (Azure, 2023), a minute of it as an hour of the market, then {TIMES} "
+        "times as many, then as they were; capacity is three times what the hour needs."
+    )
+    rush = [hour for hour in surge.hours if hour.phase == "surge"]
+    sold = sum(hour.sold for hour in rush) / sum(hour.capacity for hour in rush)
+    yield (
+        f"Of the capacity in the surge {sold:.1%} is sold (the trace begins and ends with part of a minute); hours in "
+        f"which a unit is free that somebody who waits would pay: {sum(1 for hour in surge.hours if hour.denied)}. "
+        f"At most {max(hour.open_jobs for hour in surge.hours):,} jobs wait."
+    )
+    yield ""
+    head = ("came", "service", *(f"limit {limit} micro" for limit in LIMITS_MICRO))
+    yield from _table(
+        head,
+        (
+            (phase, service, *(f"{surge.share(phase, service, limit):.0%}" for limit in LIMITS_MICRO))
+            for phase in ("before", "surge", "after")
+            for service in WAIT_HOURS
+        ),
+    )
 
 
 # ---- what it says, in sentences
@@ -146,7 +177,7 @@ def _equal_table(world: World, view: str, equal: Sequence[Result]) -> Iterator[s
     yield ""
     yield f"### {_view(view)}, the same capacity"
     yield ""
-    head = ("mix", "GPUs", "policy", "served", "used", "USD per GPU-hour", "wait median, p99 (h)", "in another city")
+    head = ("mix", "GPUs", "policy", *_HEAD[3:8])
     rows = []
     for one in equal:
         if one.view == view:
@@ -166,6 +197,7 @@ def _row(world: World, one: Result, alone: int) -> tuple[str, ...]:
         f"{one.wait_median_h:g}, {one.wait_p99_h:g}",
         f"{one.away:.1%}",
         f"{one.worst_provider:.1%}",
+        f"{one.switches:,}",
     )
 
 

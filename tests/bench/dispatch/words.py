@@ -2,7 +2,7 @@
 
 from ledger.units import HOURS_PER_DAY
 from tests.bench.dispatch.measure import SERVICE, STEPS
-from tests.bench.dispatch.ours import AHEAD_HOURS, GANG_HOURS
+from tests.bench.dispatch.ours import AHEAD_HOURS, GANG_AHEAD_HOURS, GANG_HOURS
 from tests.bench.dispatch.world import BOUNDS_US, SLACK_HOURS_MAX, STATED_HOURS, TRACE_GPU, World
 
 
@@ -35,9 +35,9 @@ def assumptions(world: World) -> list[str]:
         f"Latency: the great circle at light's speed in fibre, times {world.detour:g} (private IP networks), between "
         f"the cities of the jobs and the sites. Bounds one way: {bounds}. A bound is held to what lies between the two "
         "cities: METRO work may run in another city within 10 ms.",
-        "Ours: `Rolling` plans the hour at hand; where not everybody gets all that they can use, it plans "
-        f"{AHEAD_HOURS} hours ahead, a gang by its first {GANG_HOURS}. It buys what begins now and plans the rest "
-        "again in the next hour. What runs is never moved; divisible work is bought by the hour, so that its next "
-        "hour may be elsewhere.",
+        "Ours: `Rolling` plans divisible work for the hour at hand and, where not everybody gets all that they can "
+        f"use, for {AHEAD_HOURS} hours; gangs for {GANG_AHEAD_HOURS} hours, each by its first {GANG_HOURS}. It buys "
+        "what begins now and plans the rest again in the next hour. What runs is never moved; divisible work is bought "
+        "by the hour, so that its next hour may be elsewhere.",
         "The greedy policies let everybody pass who fits, and promise nothing to those who do not.",
     ]

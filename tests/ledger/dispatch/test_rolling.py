@@ -15,6 +15,7 @@ from ledger.dispatch.certificate import verify
 from ledger.dispatch.problem import JobSpec, Latencies, Supply, Why
 from ledger.dispatch.rolling import FINAL_HOURS, MOST_HOURS, Held, Rolling
 from ledger.errors import InputError
+from ledger.product import Grade
 
 CLASS_ID = 2
 START = 1_000
@@ -138,6 +139,31 @@ def test_rolling_refuses_less_than_nothing(purse_micro: int, wait_bp: int) -> No
         Rolling(LATENCIES, purse_micro, wait_bp=wait_bp)
     with pytest.raises(InputError):
         Rolling(LATENCIES, 0).pay_in(-1)
+
+
+@pytest.mark.parametrize("site", [7, 8])
+def test_step_goes_on_where_a_job_ran(site: int) -> None:
+    rolling = Rolling(LATENCIES, 10_000)
+    one = rolling.add(job(4, 3))
+    rolling.step(START, [supply(site, START, 4)])
+    rolling.add(job(4, 2, START + 1))
+    buys = rolling.step(START + 1, [supply(7, START + 1, 4), supply(8, START + 1, 4)]).buys
+    assert [buy.supply.site for buy in buys if buy.job == one] == [site]
+
+
+@pytest.mark.parametrize(
+    "bound",
+    [{"latency_max_us": 10_000}, {"limit_micro": 10}, {"grade": Grade.PREMIUM}],
+    ids=lambda bound: next(iter(bound)),
+)
+def test_step_sends_nobody_where_they_may_not_run_so_that_another_stays(bound: dict[str, Any]) -> None:
+    rolling = Rolling(LATENCIES, 10_000)
+    one = rolling.add(job(4, 3))
+    far = replace(supply(7, START, 4, 11, metro=FAR), grade=Grade.BASIC)
+    rolling.step(START, [supply(8, START, 4)])
+    other = rolling.add(job(4, 2, START + 1, **bound))
+    buys = rolling.step(START + 1, [supply(8, START + 1, 4), replace(far, hour=START + 1)]).buys
+    assert {buy.job: buy.supply.site for buy in buys} == {one: 7, other: 8}
 
 
 # ---- misses
