@@ -40,7 +40,7 @@ LAYERS = {
             "sending.wire dispatch.flow dispatch.gangs dispatch.optimal store.standing",
             "dispatch.split dispatch.duals dispatch.certificate "
             "sending.drafts sending.gaps sending.relayed sending.places",
-            "sending.tracker dispatch.planner dispatch.staying",
+            "sending.tracker dispatch.planner dispatch.parts dispatch.staying",
             "sending.waiting dispatch.rolling",
             "history.duties history.source store.history store.audit_rows store.queries store.quality "
             "store.maintenance sending.sender orders permits "

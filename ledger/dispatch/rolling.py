@@ -16,11 +16,12 @@ puts later is not bought, and planned again by the next step, when more is known
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
 
+from ledger.dispatch.parts import Part, parts_of, too_late
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import HOUR_MAX, JobSpec, Latencies, Left, Plan, Supply, Why
 from ledger.dispatch.staying import stay
@@ -50,28 +51,22 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """What one row asks for of the job with this number: so many unit-hours, which its units and hours may exceed by
-    rounding; `final` where no hours will come in which what is left over now could run."""
-
-    job: int
-    unit_hours: int
-    final: bool
-
-
-@dataclass(frozen=True, slots=True)
 class Asked:
     """What was asked of the planner, and its answer: `verify(jobs, supplies, latencies, plan)` holds it.
 
     `parts` says what each of `jobs` is of, and `rows` what each of `supplies` is: the same but for its weight, in which
-    waiting is counted.
+    waiting is counted. `late` is by job what no hour is left for, and was not asked.
     """
 
-    jobs: tuple[JobSpec, ...]
     supplies: tuple[Supply, ...]
     plan: Plan
     parts: tuple[Part, ...]
     rows: tuple[Supply, ...]
+    late: Mapping[int, int]
+
+    @property
+    def jobs(self) -> tuple[JobSpec, ...]:
+        return tuple(part.spec for part in self.parts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +85,13 @@ class Proposal:
     @property
     def left(self) -> tuple[Left, ...]:
         """What finds no place, the jobs by their numbers: found out when it is asked."""
-        none = []
+        none = [
+            Left(job, late, Why.DEADLINE, f"the hours until its deadline are too few by {late} unit-hours")
+            for job, late in self.asked.late.items()
+        ]
         for left in self.asked.plan.left:
-            part, spec = self.asked.parts[left.job], self.asked.jobs[left.job]
-            unit_hours = left.unit_hours - (spec.unit_hours - part.unit_hours)
+            part = self.asked.parts[left.job]
+            unit_hours = left.unit_hours - (part.spec.unit_hours - part.unit_hours)
             if part.final and unit_hours > 0:
                 none.append(replace(left, job=part.job, unit_hours=unit_hours))
         return (*none, *self.unpaid)
@@ -254,16 +252,16 @@ class Rolling:
 
     def _ask(self, hour: int, rows: Sequence[Supply]) -> Asked:
         horizon = max((each.hour + 1 for each in rows), default=hour)
-        parts, specs = list[Part](), list[JobSpec]()
-        for number, job in self._jobs.items():
-            for spec, unit_hours in _specs(job, hour, horizon):
-                parts.append(Part(number, unit_hours, job.spec.deadline_hour <= horizon))
-                specs.append(spec)
+        parts = [
+            part for job, each in self._jobs.items() for part in parts_of(job, each.spec, each.missing, hour, horizon)
+        ]
+        lates = ((job, too_late(each.spec, each.missing, hour)) for job, each in self._jobs.items())
+        late = {job: units for job, units in lates if units and not self._jobs[job].spec.gang}
         supplies = [
             replace(each, weight_bp=self._weight(each, each.hour - hour)) if each.hour > hour else each for each in rows
         ]
-        plan = self._planner(specs, supplies, self._latencies)
-        return Asked(tuple(specs), tuple(supplies), plan, tuple(parts), tuple(rows))
+        plan = self._planner([part.spec for part in parts], supplies, self._latencies)
+        return Asked(tuple(supplies), plan, tuple(parts), tuple(rows), late)
 
     def _weight(self, supply: Supply, ahead: int) -> int:
         return max(supply.weight_bp * BP_PER_ONE // (BP_PER_ONE + self._wait_bp * ahead), 1)
@@ -350,9 +348,9 @@ def _begun(hour: int, asked: Asked) -> Iterator[tuple[int, int, int]]:
     """Job, supply and units, by position, of what begins in an hour: a plan has a hundred times as many rows."""
     placed = Placements.of(asked.plan.placed, SupplyTable.of(asked.supplies))
     hours = np.array([each.hour for each in asked.rows], dtype=np.int64)[placed.supply]
-    first = np.full(len(asked.jobs), HOUR_MAX, dtype=np.int64)
+    first = np.full(len(asked.parts), HOUR_MAX, dtype=np.int64)
     np.minimum.at(first, placed.job, hours)
-    gang = np.array([each.gang for each in asked.jobs], dtype=np.bool_)
+    gang = np.array([part.spec.gang for part in asked.parts], dtype=np.bool_)
     begun = (first[placed.job] == hour) & ((hours == hour) | gang[placed.job])
     return zip(placed.job[begun].tolist(), placed.supply[begun].tolist(), placed.units[begun].tolist(), strict=True)
 
@@ -367,30 +365,3 @@ def _paid(wish: Sequence[Held], cash: int) -> list[Held]:
         if units:
             bought.append(replace(each, units=units))
     return bought
-
-
-def _specs(job: _Open, hour: int, horizon: int) -> Iterator[tuple[JobSpec, int]]:
-    """What a job asks for of the hours up to the horizon: what cannot wait beyond them, and what can. Nothing where it
-    needs nothing or its time is over."""
-    spec = job.spec
-    first, last = max(spec.earliest_hour, hour), min(spec.deadline_hour, horizon)
-    if job.missing == 0 or first >= last:
-        return
-    asked = replace(spec, earliest_hour=first, deadline_hour=last)
-    if spec.gang:
-        yield replace(asked, hours=job.missing // spec.units, deadline_hour=spec.deadline_hour), job.missing
-        return
-    # Of what may wait beyond the horizon nothing must be done before it; the rest keeps a steady rate until then.
-    window = last - first
-    must = min(max(job.missing - spec.units * (spec.deadline_hour - last), 0), spec.units * window)
-    may = min(job.missing, spec.units * window) - must
-    rate = 0
-    if must:
-        hours = -(-must // spec.units) if last == spec.deadline_hour else window
-        rate = -(-must // hours)
-        yield replace(asked, units=rate, hours=hours), must
-    if may and rate < spec.units:
-        units = min(spec.units - rate, may)
-        hours = min(-(-may // units), window)
-        waiting = replace(asked, units=units, hours=hours, limit_micro=max(spec.limit_micro - 1, 0))
-        yield waiting, min(may, waiting.unit_hours)

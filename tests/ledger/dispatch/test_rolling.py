@@ -87,6 +87,14 @@ def test_step_says_who_is_left_over() -> None:
     assert [(each.job, each.unit_hours, each.why) for each in left] == [(one, 1, Why.CAPACITY)]
 
 
+def test_step_says_what_no_hour_is_left_for() -> None:
+    rolling = Rolling(LATENCIES, 10_000)
+    one = rolling.add(job(4, 3))
+    rolling.step(START, [])
+    left = rolling.step(START + 1, hours_of(7, range(START + 1, START + 3), 4)).left
+    assert [(each.job, each.unit_hours, each.why) for each in left] == [(one, 4, Why.DEADLINE)]
+
+
 def test_step_spends_no_more_than_the_purse_holds() -> None:
     rolling = Rolling(LATENCIES, 35)
     rolling.add(job(4, 1))
