@@ -19,6 +19,7 @@ import click
 from rich.console import Console
 
 from ledger.errors import InputError
+from tests.bench import soak
 from tests.bench.dispatch.evaluate import DAYS, Wishes
 from tests.bench.dispatch.evaluate import figures as evaluated
 from tests.bench.dispatch.world import MIXES, Files
@@ -40,6 +41,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--days", type=click.IntRange(min=0), default=DAYS, show_default=True, help="Busiest days; 0: all.")
 @click.option("--mix", "mixes", type=click.Choice(list(MIXES)), multiple=True, help="Only these mixes of tiers.")
 @click.option("--seed", type=int, default=1, show_default=True, help="dispatch: deals cities and tiers.")
+@click.option("--minutes", type=float, default=soak.minutes, show_default=True, help="soak: how long it lasts.")
 def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> None:
     """Runs the benchmarks of SUITE one after the other, each alone."""
     console = Console(stderr=True, highlight=False)
@@ -68,7 +70,8 @@ def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> 
 
 
 def _parts(suite: str, evaluation: dict[str, Any]) -> Mapping[str, Suite]:
-    """The suite's, the evaluation of dispatch with what was asked of it."""
+    """The suite's, the evaluation of dispatch with what was asked of it, and the soak for as long as it shall last."""
+    soak.minutes = evaluation["minutes"]
     if "evaluation" not in SUITES[suite]:
         return SUITES[suite]
     named = {name: evaluation[name] for name in ("trace", "prices", "latency", "datasheets") if evaluation[name]}

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from tests.bench import api, auditing, indexing, intents, memory, planning, restart, settle, signing
+from tests.bench import api, auditing, indexing, intents, memory, planning, restart, settle, signing, soak
 from tests.bench.dispatch import evaluate
 from tests.bench.figures import Suite
 
@@ -17,5 +17,5 @@ SUITES: Mapping[str, Mapping[str, Suite]] = {
         "memory": memory.figures,
     },
     "dispatch": {"planning": planning.figures, "evaluation": evaluate.figures},
-    "api": {"reads and writes": api.figures},
+    "api": {"reads and writes": api.figures, "soak": soak.figures},
 }
