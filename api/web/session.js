@@ -94,6 +94,9 @@ async function callsOf(steps) {
   return calls;
 }
 
+/** Typed data with the signature of who acts here: a wallet's or the throw-away key's. */
+export const signTyped = async (typed) => (await signer()).signTyped(current, typed);
+
 /** Sessions by address: what is private is shown to who signed in. */
 const sessions = new Map();
 

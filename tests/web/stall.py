@@ -12,6 +12,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from tests.web.paper import BAD_TEXT, BLOCK, ME, NOW_S, ROUND_S, Paper, Problem
 from tests.web.paper_jobs import Dispatches
+from tests.web.paper_sites import maintenance, record
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = {
@@ -72,12 +73,20 @@ def _products(paper: Paper, words: list[str], query: dict[str, str], body: Any) 
         return paper.shown(product)
     if words[1] == "depth":
         return paper.depth(product, int(query["round"]) if "round" in query else None)
+    if words[1] == "sites":
+        return [
+            {"site": site, "provider": ME, "metro": paper.site(site)["metro"], "owed_units": 3_000 * site}
+            | {"free_units": 0, "weight_bp": 9_980 + site, "maintenance_hours": site % 2}
+            for site in (2, 3, 4)
+        ]
     return paper.clearings(product)
 
 
 def _sites(paper: Paper, words: list[str], query: dict[str, str], body: Any) -> Any:
     if body is not None:
-        return _sent(paper, "sites", body)
+        return _sent(paper, "/".join(["sites", *words[1:]]), body)
+    if words[1:] in (["record"], ["maintenance"]):
+        return record(int(words[0])) if words[1] == "record" else maintenance(int(words[0]))
     if len(words) < 2:
         return [paper.site(number) for number in range(1, 7)]
     if words[1] == "calendar":
@@ -105,8 +114,10 @@ def _accounts(paper: Paper, words: list[str], query: dict[str, str], body: Any) 
 
 
 def _leases(paper: Paper, words: list[str], query: dict[str, str], body: Any) -> Any:
+    if words[1:] == ["result"]:
+        return {"exit_code": 0, "log": f"42\n{BAD_TEXT}\n", "files": {"out/loss.txt": "Mi4zMQo="}, "readings": []}
     if body is not None:
-        return _sent(paper, "leases", body)
+        return _sent(paper, "/".join(["leases", *words[1:]]), body)
     return [paper.lease(1, "ACTIVE"), paper.lease(2, "REPORTED"), paper.lease(3, "RESOLVED")]
 
 

@@ -8,18 +8,24 @@ import { chips } from "/web/parts/fields.js";
 const [SITES_MAX, HOURS_MAX] = [30, 72];
 const HOUR_S = 3600;
 
+/** What was chosen stays chosen when the plan is asked for again. */
+let chosen = "units";
+
 /** The matrix of a /dispatch/preview answer, with a choice of what its cells show. */
 export function matrix(plan) {
   const grid = gather(plan);
   const box = h("div", { class: "scroll", tabindex: "0", role: "region", "aria-label": t("jobs.matrix") });
   const reading = h("p", { class: "reading", "aria-live": "polite" });
   const quiet = () => put(reading, t("jobs.hours", { zone: currentZone() === "utc" ? "UTC" : t("time.local") }));
-  const draw = (shown) => put(box, drawn(grid, shown, reading));
+  const draw = (shown) => {
+    chosen = shown;
+    put(box, drawn(grid, shown, reading));
+  };
   const kinds = [["units", t("jobs.showUnits")], ["price", t("jobs.showPrice")], ["worth", t("jobs.showWorth")]];
-  draw("units");
+  draw(chosen);
   quiet();
   box.addEventListener("pointerleave", quiet);
-  return h("figure", { class: "matrixbox" }, chips(t("jobs.matrixShow"), kinds, "units", draw), box, reading);
+  return h("figure", { class: "matrixbox" }, chips(t("jobs.matrixShow"), kinds, chosen, draw), box, reading);
 }
 
 /** {sites, hours, cells, more}: rows by how much runs there, columns by time. */
@@ -61,7 +67,7 @@ function drawn({ cells, rows, columns, most }, shown, reading) {
   const shownRows = rows.slice(0, SITES_MAX);
   const shownColumns = columns.slice(0, HOURS_MAX);
   const head = shownColumns.map((hour, index) => h("th", { scope: "col", title: whenText(hour) }, index === 0 || clock(hour).startsWith("00") ? h("span", { class: "day" }, day(hour * HOUR_S)) : null, clock(hour).slice(0, 2)));
-  const line = (row) => h("tr", {}, h("th", { scope: "row" }, t("jobs.site", { site: number(row.site) }), h("small", {}, placeName(row.metro), row.latency_us ? ` · ${t("unit.ms", { count: number(row.latency_us / 1000, 1) })}` : "")), shownColumns.map((hour) => cellOf(cells.get(`${row.site} ${hour}`), hour, most, shown, reading)));
+  const line = (row) => h("tr", {}, h("th", { scope: "row" }, t("site.name", { site: number(row.site) }), h("small", {}, placeName(row.metro), row.latency_us ? ` · ${t("unit.ms", { count: number(row.latency_us / 1000, 1) })}` : "")), shownColumns.map((hour) => cellOf(cells.get(`${row.site} ${hour}`), hour, most, shown, reading)));
   const more = [rows.length > SITES_MAX ? t("jobs.moreSites", { count: number(rows.length - SITES_MAX) }) : "", columns.length > HOURS_MAX ? t("jobs.moreHours", { count: number(columns.length - HOURS_MAX) }) : ""].filter(Boolean);
   return [h("table", { class: "matrix" }, h("caption", {}, t("jobs.matrix")), h("thead", {}, h("tr", {}, h("th", { scope: "col" }, t("col.site")), head)), h("tbody", {}, shownRows.map(line))), more.length ? h("p", { class: "fine" }, more.join(", ")) : null];
 }
@@ -76,8 +82,8 @@ function cellOf(cell, hour, most, shown, reading) {
 }
 
 function valueOf(cell, shown) {
-  if (shown === "price") return cell.held ? "0" : dollars(Math.round(cell.micro / cell.units), 4);
-  if (shown === "worth") return cell.worth ? dollars(cell.worth.price_micro, 4) : "–";
+  if (shown === "price") return cell.held ? "0" : dollars(Math.round(cell.micro / cell.units));
+  if (shown === "worth") return cell.worth ? dollars(cell.worth.price_micro) : "–";
   return compact(cell.units);
 }
 

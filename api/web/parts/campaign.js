@@ -10,7 +10,7 @@ import { bearer, identity, isSignedIn } from "/web/session.js";
 const STEP_MS = 2500;
 const SHOWN = 5;
 
-/** The box of one's dispatches: {node, add(state), close}. */
+/** The box of one's dispatches: {node, add(state), reload, close}. */
 export function campaigns() {
   const states = new Map();
   const box = h("div", { class: "stack" });
@@ -27,12 +27,12 @@ export function campaigns() {
   const go = async (id) => {
     if (life.going.has(id)) return;
     life.going.add(id);
-    while (life.alive && !states.get(id).ended && identity()?.kind === "key") {
+    while (life.alive && states.get(id) && !states.get(id).ended && identity()?.kind === "key") {
       await new Promise((resolve) => setTimeout(resolve, STEP_MS));
       if (!life.alive) break;
       // What fails for the moment is asked for again.
       const state = await advance(id).catch(() => null);
-      if (state) states.set(id, state);
+      if (state && states.has(id)) states.set(id, state);
       draw();
     }
     life.going.delete(id);
@@ -41,8 +41,12 @@ export function campaigns() {
     const state = await follow(event.currentTarget, t("jobs.stop"), async () => facts(await post(`/dispatch/${id}/stop`, {}, { key: await bearer() })));
     if (state) add(state);
   };
-  load(box, add, draw);
-  return { node: box, add, close: () => (life.alive = false) };
+  const reload = () => {
+    states.clear();
+    load(box, add, draw);
+  };
+  reload();
+  return { node: box, add, reload, close: () => (life.alive = false) };
 }
 
 const advance = async (id) => facts(await post(`/dispatch/${id}/advance`, {}, { key: await bearer() }));

@@ -1,16 +1,17 @@
 // What a dispatch would do: how much of it runs, where and when, what it buys, what is left over and why; and doing it.
 import { h } from "/web/dom.js";
 import { clockTime, day, dollars, microOf, number, unitPriceText, units, usd } from "/web/format.js";
-import { facts, get, post } from "/web/http.js";
+import { facts, post } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { matrix } from "/web/charts/matrix.js";
 import { productLink, productOf } from "/web/names.js";
 import { whoever } from "/web/parts/account.js";
+import { approvalSteps } from "/web/parts/approve.js";
 import { section, table, tile } from "/web/parts/fields.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { keepDocument } from "/web/parts/document.js";
 import { productCell } from "/web/parts/orders.js";
-import { actAll, address, apiKey, identity } from "/web/session.js";
+import { actAll, apiKey, identity } from "/web/session.js";
 
 const HOUR_S = 3600;
 
@@ -119,14 +120,7 @@ async function start(plan, command) {
 async function signEach(plan, told) {
   const plain = ({ owner: _, ...body }) => body;
   const steps = plan.purchases.length
-    ? [...(await approval(plan)), ...plan.purchases.map((each, place) => ({ path: "/orders", body: plain(each.body), title: t("jobs.bid", { place: place + 1, whole: plan.purchases.length }) }))]
+    ? [...(await approvalSteps(plan.totals.escrow_micro)), ...plan.purchases.map((each, place) => ({ path: "/orders", body: plain(each.body), title: t("jobs.bid", { place: place + 1, whole: plan.purchases.length }) }))]
     : (plan.redemptions ?? []).map((each) => ({ path: each.path, body: plain(each.body), title: t("redeem.do") }));
   return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })), false);
-}
-
-async function approval(plan) {
-  const account = (await get(`/accounts/${address()}`)).data;
-  const short = BigInt(plan.totals.escrow_micro) - BigInt(account.cash_micro ?? 0);
-  if (short <= BigInt(account.allowance_micro ?? 0)) return [];
-  return [{ path: "/accounts/approve", body: { amount: `${short / 1_000_000n}.${String(short % 1_000_000n).padStart(6, "0")} USD` }, title: t("account.approve") }];
 }

@@ -10,7 +10,6 @@ import { chips, field, paused, select } from "/web/parts/fields.js";
 
 const HOUR_S = 3600;
 const FILE_BYTES_MAX = 1_000_000;
-const TRIES = ["8x H100, 4h", "64x A100, 24h, from tomorrow", "2000 units, 12h"];
 const EXAMPLE = `name,units,hours,earliest,deadline,metro,latency_ms,grade,gang,price
 train,8xH100 SXM,4h,tomorrow 00:00,+24h,,,standard,no,4.00 USD/H100-hour
 serve,500 units,2h,tomorrow 06:00,+12h,Ohio,20,standard,no,4.00 USD/H100-hour
@@ -68,7 +67,7 @@ function wordsPane(words, understood, more, soon) {
     h("label", { class: "label", for: "job" }, t("jobs.label")),
     words,
     understood,
-    h("div", { class: "chips" }, TRIES.map((text) => h("button", { type: "button", class: "chip", onclick: use(text) }, text))),
+    h("div", { class: "chips" }, [t("jobs.example"), t("jobs.exampleNear"), t("jobs.exampleUnits")].map((text) => h("button", { type: "button", class: "chip", onclick: use(text) }, text))),
     more,
   ];
 }

@@ -4,9 +4,10 @@ import { h, svg } from "/web/dom.js";
 import { moment, number, percent, units, usd } from "/web/format.js";
 import { say, t } from "/web/i18n.js";
 import { className, placeName, when } from "/web/names.js";
+import { approvalSteps } from "/web/parts/approve.js";
 import { field } from "/web/parts/fields.js";
 import { follow, nothing } from "/web/parts/notice.js";
-import { act, settled } from "/web/session.js";
+import { act, actAll, preview, settled } from "/web/session.js";
 
 /** Cards for `side` "holder" or "provider": each may do other things with a lease. */
 export function leaseCards(leases, side, again) {
@@ -81,9 +82,32 @@ function actions(lease, side, again) {
     return h("button", { onclick: work }, t(`lease.${key}`));
   };
   const state = stateOf(lease);
-  if (side === "holder" && state === "reported") return h("div", { class: "row tight" }, button("accept"), button("dispute", { evidence: t("lease.evidence") }));
-  if (side === "provider" && ["active", "open"].includes(state)) return reportForm(lease, again);
-  return null;
+  const begun = now() >= lease.product.start_s;
+  return h(
+    "div",
+    { class: "stack", "data-key": "acts" },
+    begun ? h("div", {}, h("button", { onclick: () => showResult(lease.lease) }, t("lease.result"))) : null,
+    side === "holder" && state === "reported" ? [h("div", {}, button("accept")), disputeForm(lease, again)] : null,
+    side === "provider" && begun && ["active", "open"].includes(state) ? reportForm(lease, again) : null,
+  );
+}
+
+const showResult = async (lease) => (await import("/web/parts/result.js")).openResult(lease);
+
+/** The holder says what is wrong, and lays down a deposit that comes back to who was right. */
+function disputeForm(lease, again) {
+  const why = h("input", { type: "text", required: true, maxlength: "2000", autocomplete: "off", placeholder: t("lease.evidenceExample") });
+  const button = h("button", {}, t("lease.dispute"));
+  const submit = async (event) => {
+    event.preventDefault();
+    const done = await follow(button, t("lease.dispute"), async () => {
+      const [path, body] = [`/leases/${lease.lease}/dispute`, { evidence: why.value.trim() }];
+      const { costs } = await preview(path, body);
+      return actAll([...(await approvalSteps(costs?.total_micro ?? costs?.deposit_micro)), { path, body }], () => {}, false);
+    });
+    if (done) await again?.();
+  };
+  return h("details", { "data-key": "dispute" }, h("summary", {}, t("lease.disagree")), h("form", { class: "row inline", onsubmit: submit }, field(t("lease.evidence"), why, t("lease.evidenceHint")), button));
 }
 
 /** The provider says what it delivered, as a share of what it owed over the window. */
@@ -95,5 +119,5 @@ function reportForm(lease, again) {
     await follow(button, t("lease.report"), async () => settled(await act(`/leases/${lease.lease}/report`, { delivered: `${share.value} %` })));
     await again?.();
   };
-  return h("form", { class: "row inline", onsubmit: submit }, field(t("lease.delivered"), share), button);
+  return h("form", { class: "row inline", "data-key": "report", onsubmit: submit }, field(t("lease.delivered"), share), button);
 }

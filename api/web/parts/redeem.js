@@ -4,12 +4,11 @@ import { number, percent, units } from "/web/format.js";
 import { all } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { placeName } from "/web/names.js";
+import { keepDocument } from "/web/parts/document.js";
 import { field, select } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
 import { openSheet } from "/web/parts/sheet.js";
-import { act, preview, settled } from "/web/session.js";
-
-const ASKED_MAX = 40;
+import { act, settled } from "/web/session.js";
 
 export function redeemButton(product, again) {
   return h("button", { class: "primary", onclick: () => openRedeem(product, again) }, t("redeem.use"));
@@ -18,50 +17,48 @@ export function redeemButton(product, again) {
 async function openRedeem(product, again) {
   const body = h("div", { class: "stack" });
   const dialog = openSheet(t("redeem.title"), body);
+  put(body, h("p", { class: "muted" }, t("redeem.asking")));
   try {
-    const { data } = await all("/sites", 500);
-    put(body, h("p", { class: "muted" }, t("redeem.asking")));
-    put(body, form(product, await owing(product, data), dialog, again));
+    const [owing, sites] = await Promise.all([all(`/products/${encodeURIComponent(product.product)}/sites?owing=true`), all("/sites", 500)]);
+    const known = new Map(sites.data.map((site) => [site.site, site]));
+    put(body, form(product, owing.data.map((each) => ({ ...known.get(each.site), ...each })), dialog, again));
   } catch (error) {
     put(body, problemBox(error));
   }
 }
 
-/** Whether a site is of the class and within reach of the product. */
-export function serves(site, product) {
-  const reached = product.tier === "WIDE" || (product.tier === "HUB" ? site.hub?.code : site.metro?.code) === product.area?.code;
-  return site.class === product.class && reached;
-}
-
-/** The sites that would take a unit of the product now: each is asked by a preview, which nobody pays for. */
-async function owing(product, sites) {
-  const near = sites.filter((site) => serves(site, product)).slice(0, ASKED_MAX);
-  const answers = await Promise.all(near.map((site) => preview("/leases", { product: product.product, site: site.site, units: 1 }).catch(() => ({ refusal: true }))));
-  return near.filter((_, place) => !answers[place].refusal);
-}
-
-/** Best record first. */
-export const trust = (site) => {
+/** The share that a site delivered of what was due. */
+const trust = (site) => {
   const all_milli = Number(site.delivered_milli_hours ?? 0) + Number(site.failed_milli_hours ?? 0);
   return all_milli ? Number(site.delivered_milli_hours) / all_milli : 1;
 };
 
 /** The same in words; a site that never had to deliver has no record. */
-export const record = (site) =>
+const record = (site) =>
   Number(site.delivered_milli_hours) + Number(site.failed_milli_hours) ? t("site.record", { share: percent(trust(site) * 10_000, 2) }) : t("site.noRecord");
 
 function form(product, sites, dialog, again) {
   if (!sites.length) return nothing(t("redeem.nobody"));
-  const ranked = [...sites].sort((one, other) => trust(other) - trust(one) || one.site - other.site);
-  const name = (site) => t("redeem.site", { site: number(site.site), device: site.device, place: placeName(site.metro), record: record(site) });
+  const ranked = [...sites].sort((one, other) => one.maintenance_hours - other.maintenance_hours || other.weight_bp - one.weight_bp || one.site - other.site);
+  const name = (site) => [t("redeem.site", { site: number(site.site), device: site.device ?? "", place: placeName(site.metro), record: record(site) }), t("redeem.owes", { units: units(site.owed_units) }), site.maintenance_hours ? t("redeem.maintenance", { count: number(site.maintenance_hours) }) : ""].filter(Boolean).join(", ");
   const site = select(ranked.map((each) => [each.site, name(each)]), ranked[0].site);
-  const amount = h("input", { type: "number", min: "1", max: String(product.units), value: String(product.units), inputmode: "numeric" });
-  const job = h("input", { type: "text", placeholder: t("redeem.jobExample"), autocomplete: "off" });
+  const amount = h("input", { type: "number", min: "1", max: String(product.units), value: String(Math.min(product.units, ranked[0].owed_units)), inputmode: "numeric" });
+  const most = () => {
+    const owed = ranked.find((each) => String(each.site) === site.value)?.owed_units ?? product.units;
+    amount.max = String(Math.min(product.units, owed));
+    amount.value = String(Math.min(Number(amount.value) || 1, Number(amount.max)));
+  };
+  site.addEventListener("change", most);
+  const job = h("input", { type: "text", class: "mono", placeholder: t("redeem.jobExample"), autocomplete: "off", spellcheck: "false" });
   const button = h("button", { class: "primary wide" }, t("redeem.do"));
   const submit = async (event) => {
     event.preventDefault();
-    const body = { product: product.product, site: Number(site.value), units: Number(amount.value), job: job.value || t("redeem.jobNone") };
-    const done = await follow(button, t("redeem.act", { units: units(body.units) }), async () => settled(await act("/leases", body)));
+    const body = { product: product.product, site: Number(site.value), units: Number(amount.value) };
+    const command = job.value.trim();
+    const done = await follow(button, t("redeem.act", { units: units(body.units) }), async () => {
+      if (command) body.job_hash = await keepDocument(command);
+      return settled(await act("/leases", body));
+    });
     if (!done) return;
     dialog.close();
     await again?.();

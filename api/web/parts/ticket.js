@@ -3,12 +3,12 @@ import { now, tickNow } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
 import { microOf, number, perReference, percent, referenceOf, referenceText, unitPriceText, units, usd } from "/web/format.js";
 import { t } from "/web/i18n.js";
-import { get } from "/web/http.js";
 import { market, roundSeconds } from "/web/market.js";
 import { fund, whoever } from "/web/parts/account.js";
+import { approvalSteps } from "/web/parts/approve.js";
 import { chips, field, paused } from "/web/parts/fields.js";
 import { follow, isBusy, problemBox } from "/web/parts/notice.js";
-import { actAll, address, apiKey, identity, preview } from "/web/session.js";
+import { actAll, identity, preview } from "/web/session.js";
 
 const BUFFER_BP = 200;
 
@@ -154,9 +154,6 @@ function drawCosts(box, answer, product, state, ask) {
   put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
-/** An amount as the API reads it, nothing rounded. */
-const exactUsd = (micro) => `${micro / 1_000_000n}.${String(micro % 1_000_000n).padStart(6, "0")} USD`;
-
 const ether = (wei) => number(Number(BigInt(wei)) / 1e18, 8);
 
 /** How often the last rounds cleared within this limit: the chance that history gives. */
@@ -189,13 +186,7 @@ const callOf = async (product, state) => (await import("/web/calls.js")).orderCa
 async function place(button, state, product) {
   const title = label(state, product);
   return follow(button, title, async (told) => {
-    const steps = [];
-    const need = escrowOf(state.answer?.costs);
-    if (identity().kind !== "key" && need > 0n) {
-      const account = (await get(`/accounts/${address()}`, { key: apiKey() })).data;
-      const short = need - BigInt(account.cash_micro ?? 0);
-      if (short > BigInt(account.allowance_micro ?? 0)) steps.push({ path: "/accounts/approve", body: { amount: exactUsd(short) }, title: t("account.approve") });
-    }
+    const steps = await approvalSteps(escrowOf(state.answer?.costs));
     steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title, call: () => callOf(product, state) });
     return actAll(steps, (place) => told(steps.length > 1 ? t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title }) : `${title} …`));
   }, [t("act.done", { title }), ". ", h("a", { href: "#/portfolio" }, t("ticket.look"))]);

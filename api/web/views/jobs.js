@@ -48,9 +48,16 @@ export async function open(_, options) {
   search();
   // Prices move: what is shown is asked again now and then, unless somebody is looking closely.
   const update = (kind) => (kind === "reorg" || !result.matches(":hover, :focus-within")) && anew();
+  // Who one is changes what one holds and what is under way, and nothing of what was typed.
+  const become = () => {
+    under.reload();
+    search();
+  };
+  addEventListener("identity", become);
   const close = () => {
+    removeEventListener("identity", become);
     anew.stop();
     under.close();
   };
-  return { node, title: t("jobs.title"), update, personal: true, close };
+  return { node, title: t("jobs.title"), update, close };
 }

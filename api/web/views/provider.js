@@ -11,6 +11,7 @@ import { openAccount } from "/web/parts/account.js";
 import { field, section, select, tile } from "/web/parts/fields.js";
 import { leaseCards } from "/web/parts/leases.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
+import { fillQuality, openQuality } from "/web/parts/quality.js";
 import { ticket } from "/web/parts/ticket.js";
 import { act, address, identity, settled } from "/web/session.js";
 
@@ -36,11 +37,13 @@ export async function open() {
     list,
     section(t("provider.all"), others, null, { class: "card" }),
   );
-  let seen = now();
+  let [seen, touched] = [now(), false];
+  list.addEventListener("input", () => (touched = true));
   const update = (kind) => {
-    // Sites change seldom: what is open in a form must not be drawn anew at every block.
-    if (kind !== "reorg" && (now() - seen < 30 || list.contains(document.activeElement))) return;
-    seen = now();
+    // Sites change seldom: what is open, typed or pointed at must not be drawn anew at every block.
+    const used = touched || list.matches(":hover, :focus-within") || list.querySelector("details[open]");
+    if (kind !== "reorg" && (now() - seen < 30 || used)) return;
+    [seen, touched] = [now(), false];
     draw().catch(() => null);
   };
   return { node, title: t("provider.title"), update, personal: true };
@@ -131,10 +134,18 @@ async function more(site, box, attested, draw) {
       ),
       h("h3", {}, t("provider.leases")),
       leaseCards(earnings.data.leases ?? [], "provider", draw),
+      quality(site),
     );
   } catch (error) {
     put(box, problemBox(error));
   }
+}
+
+/** Its record, asked for when somebody looks. */
+function quality(site) {
+  const box = h("div", { class: "stack" });
+  const open = (event) => event.target.open && !box.hasChildNodes() && fillQuality(box, site.site, true);
+  return h("details", { ontoggle: open }, h("summary", {}, t("quality.title")), box);
 }
 
 const earned = (data) => [
@@ -188,5 +199,5 @@ function codeOf(site, { start_s, hours, tier, grade }) {
 function neighbours(sites) {
   const known = new Set(classes().map((each) => each.class));
   const rows = sites.filter((site) => !known.size || known.has(site.class)).slice(0, 60);
-  return h("ul", { class: "sites" }, rows.map((site) => h("li", {}, h("span", {}, h("strong", {}, `${number(site.devices)} × ${site.device}`), h("small", {}, `${className(site.class)} · ${placeName(site.metro)}`)), h("span", { class: "right" }, h("span", { class: "number" }, units(site.attested_units ?? 0)), h("small", {}, say("grade", site.grade ?? "none"))))));
+  return h("ul", { class: "sites" }, rows.map((site) => h("li", {}, h("button", { class: "plain site", onclick: () => openQuality(site), title: t("quality.of", { site: number(site.site) }) }, h("span", {}, h("strong", {}, `${number(site.devices)} × ${site.device}`), h("small", {}, `${t("site.name", { site: number(site.site) })} · ${className(site.class)} · ${placeName(site.metro)}`)), h("span", { class: "right" }, h("span", { class: "number" }, units(site.attested_units ?? 0)), h("small", {}, say("grade", site.grade ?? "none")))))));
 }

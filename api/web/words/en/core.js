@@ -193,4 +193,5 @@ export const WORDS = {
   "list.more": "and {count} more",
   "unit.per": "USD / {what}",
   "ticket.look.product": "Look at it",
+  "site.name": "Site {site}",
 };

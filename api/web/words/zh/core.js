@@ -193,4 +193,5 @@ export const WORDS = {
   "list.more": "另有 {count} 项",
   "unit.per": "美元 / {what}",
   "ticket.look.product": "查看产品",
+  "site.name": "站点 {site}",
 };

@@ -1,0 +1,108 @@
+"""Jobs, leases and sites on the page, with a market on paper: what is planned, bought, used, disputed and announced."""
+
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.stall import Stall
+from tests.web.test_page import page_of, show
+
+CSV = "name,units,hours\ntrain,8000,6\nserve,600,4\n"
+
+
+@pytest.fixture
+def page(browser: Browser, stall: Stall) -> Iterator[Page]:
+    stall.paper.sent.clear()
+    with page_of(browser, stall) as page:
+        yield page
+
+
+def test_job_in_words_shows_where_it_would_run_and_what_is_left_over(page: Page) -> None:
+    show(page, "jobs")
+    cells = page.locator("table.matrix tbody tr").first.locator("td")
+    expect(cells.first).to_have_text("4,000")
+    page.click("text=Worth of one more")
+    expect(cells.nth(1)).to_have_text("0.00004")
+    page.click(".chip >> text=Price")
+    expect(cells.first).to_have_text("0.00184")
+    row = page.get_by_role("region", name="Jobs").locator("tbody tr")
+    expect(row).to_contain_text("what is offered costs more than it pays")
+    expect(row).to_contain_text("14.3 ms one way")
+    expect(page.locator("main")).to_contain_text("no other plan serves more")
+
+
+def test_list_of_jobs_is_planned_run_and_followed_to_its_end(page: Page) -> None:
+    show(page, "jobs")
+    page.click("text=Many, as CSV")
+    page.fill("textarea", CSV)
+    rows = page.get_by_role("region", name="Jobs").locator("tbody tr")
+    expect(rows).to_have_count(2)
+    page.click("main button.primary.wide")
+    card = page.locator(".campaign").first
+    expect(card).to_contain_text("train")
+    expect(card.locator(".badge")).to_have_text("ended")
+    expect(card).to_contain_text("3.20 USD came back")
+    assert page.input_value("textarea") == CSV
+
+
+def test_file_of_jobs_is_read_where_it_is_chosen(page: Page) -> None:
+    show(page, "jobs")
+    page.click("text=Many, as CSV")
+    page.set_input_files("input[type=file]", {"name": "j.csv", "mimeType": "text/csv", "buffer": CSV.encode()})
+    expect(page.locator("textarea")).to_have_value(CSV)
+    expect(page.get_by_role("region", name="Jobs").locator("tbody tr")).to_have_count(2)
+
+
+def test_units_are_used_where_they_are_owed_best_site_first(page: Page, stall: Stall) -> None:
+    show(page, "portfolio")
+    page.locator("td >> text=Use").first.click()
+    site = page.locator("dialog select")
+    expect(site).to_have_value("4")
+    expect(site.locator("option").last).to_contain_text("announced downtime 1 h")
+    amount = page.locator("dialog input[type=number]")
+    expect(amount).to_have_value("8000")
+    site.select_option("2")
+    expect(amount).to_have_value("6000")
+    page.click("text=Make it a lease")
+    expect(page.locator(".notice.good")).to_be_visible()
+    assert stall.paper.sent == [
+        ("leases", {"product": stall.paper.products[1].code, "site": 2, "units": 6_000}),
+    ]
+
+
+def test_lease_shows_its_result_and_takes_a_dispute_in_words(page: Page, stall: Stall) -> None:
+    show(page, "portfolio")
+    card = page.locator(".leasecard.reported")
+    card.locator("text=Log and results").click()
+    expect(page.locator("dialog pre")).to_contain_text("<img src=x")
+    assert page.locator("dialog img").count() == 0
+    with page.expect_download() as download:
+        page.click("dialog a[download]")
+    assert download.value.suggested_filename == "loss.txt"
+    assert download.value.path().read_text() == "2.31\n"
+    page.keyboard.press("Escape")
+    card.locator("summary").click()
+    card.locator("input").fill("It stopped at 14:20.")
+    card.locator("button >> text=Dispute").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    assert stall.paper.sent[-1] == ("leases/dispute", {"evidence": "It stopped at 14:20."})
+
+
+def test_site_shows_its_record_to_anyone_and_its_provider_announces_downtime(page: Page, stall: Stall) -> None:
+    show(page, "provider")
+    page.locator("button.site", has_text="Site 4").click()
+    dialog = page.locator("dialog")
+    expect(dialog).to_contain_text("no lease in that time")
+    expect(dialog).to_contain_text("99.8%")
+    expect(dialog).to_contain_text("<img src=x")
+    assert dialog.locator("img").count() == 0
+    assert dialog.locator("form").count() == 0
+    page.keyboard.press("Escape")
+    mine = page.locator("section.card", has=page.locator("h2:has-text('Site 1:')"))
+    mine.locator("summary", has_text="How it delivers").click()
+    mine.get_by_label("What for").fill("new cooling")
+    mine.locator("button >> text=Announce downtime").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    noun, body = stall.paper.sent[-1]
+    assert (noun, body["note"], body["to_hour"] - body["from_hour"]) == ("sites/maintenance", "new cooling", 4)
