@@ -164,7 +164,7 @@ def tiers(session: Session, class_id: int | None) -> None:
     rows = [
         (p.tight.code, price_text(p.tight_micro), p.loose.tier.name, price_text(p.loose_micro), p.holds) for p in shown
     ]
-    session.console.table(("product", "last price", "looser", "its last price", "holds"), rows, "Nested tiers")
+    session.console.table(("product", "USD/H100h", "looser", "its USD/H100h", "holds"), rows, "Nested tiers")
     for one in report.relaxes:
         click.echo(one.title)
 

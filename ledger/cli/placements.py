@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from ledger.cli.session import Session
 from ledger.dispatch.preview import DispatchPreview
 from ledger.dispatch.progress import CampaignState
-from ledger.prices import format_reference_price
+from ledger.prices import REFERENCE_UNITS
 from ledger.units import format_hour, format_units, format_usd
 
 
@@ -56,12 +56,12 @@ def show_preview(session: Session, found: DispatchPreview) -> None:
             hours,
             units,
             price_text(price_micro),
-            f"{latency_us / 1000:.1f} ms",
-            held,
+            f"{latency_us / 1000:.1f} ms" if latency_us else "",
+            "yes" if held else "",
         )
         for name, site, metro, hours, units, price_micro, latency_us, held in _stretches(found)
     ]
-    header = ("job", "site", "metro", "hours", "units", "price", "one way", "held")
+    header = ("job", "site", "metro", "hours", "units", "USD/H100h", "one way", "held")
     console.table(header, rows, f"Where the jobs would run (block {found.block})")
     bids = [
         (
@@ -71,17 +71,17 @@ def show_preview(session: Session, found: DispatchPreview) -> None:
             format_usd(one.escrow_micro),
             one.expected_units,
             price_text(one.expected_price_micro),
-            one.preview.gas if one.preview else None,
         )
         for one in found.purchases
     ]
-    console.table(("product", "units", "limit", "escrow", "would trade", "at", "gas"), bids, "What is bought for it")
+    console.table(("product", "units", "limit", "escrow", "trade", "at"), bids, "What is bought for it, in USD/H100h")
     if found.left:
         left = [(found.jobs[one.job].name, one.unit_hours, one.why.value, one.text) for one in found.left]
         console.table(("job", "unit-hours", "why", "by how much"), left, "What is left over")
     placed = f"{found.unit_hours:,} of {found.wanted_unit_hours:,}"
     totals = {"unit-hours placed": placed, "cost at the offers' prices": format_usd(found.cost_micro)}
     totals |= {"expected by the books": format_usd(found.expected_micro), "escrow": format_usd(found.escrow_micro)}
+    totals |= {"gas of the bids": found.gas} if found.gas else {}
     console.record("Together", totals | {"proven": found.verified})
 
 
@@ -205,4 +205,5 @@ def show_state(session: Session, state: CampaignState) -> None:
 
 
 def price_text(price_micro: int | None) -> str | None:
-    return None if price_micro is None else format_reference_price(price_micro)
+    """Dollars for an H100-hour, 1,000 unit-hours, as a number under a header that says so."""
+    return None if price_micro is None else format_usd(price_micro * REFERENCE_UNITS).removesuffix(" USD")

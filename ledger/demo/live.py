@@ -49,7 +49,9 @@ OFFERS, WANTED, BIDS, REDEEMS = 4, 5, 3, 3
 
 # An offer brings this part of what its site has: enough for who buys whole machines, while the next round brings more.
 _PART = 3
-_ROTATED = 2
+_ROTATED = 4
+# Single hours of each hub that are traded: so that jobs of some hours find the hours that they need.
+_HOURS_AHEAD = (1, 2, 3, 4)
 _RELAYED_TOGETHER = 12
 _ATTESTED_DAYS = 365
 # Every so manieth lease comes short, fails, or is disputed.
@@ -162,7 +164,7 @@ class Live:
             replace(product, start_hour=hour + ahead, hours=1)
             for product in whole
             if product.tier is Tier.HUB
-            for ahead in (1, 2)
+            for ahead in _HOURS_AHEAD
         ]
         terms = self.market.deployment.terms
         closing_s = (round_ + 1) * terms.round_s + terms.lead_s

@@ -9,22 +9,8 @@ from ledger.units import format_hour
 from tests.bazaar import AREAS
 
 JOB = JobSpec("a", 1, 100, 2, 10, 20, 5)
-EMPTY = DispatchPreview(
-    1,
-    "0x",
-    0,
-    0,
-    (JOB,),
-    (),
-    Latencies.of_areas(AREAS),
-    Plan((), (), None),
-    (),
-    (),
-    (),
-    (),
-    (),
-    True,  # type: ignore[arg-type]
-)
+NO_PLAN = Plan((), (), None)  # type: ignore[arg-type]
+EMPTY = DispatchPreview(1, "0x", 0, 0, (JOB,), (), Latencies.of_areas(AREAS), NO_PLAN, (), (), (), (), (), True)
 
 
 def where(hour: int, units: int = 100, site: int = 1) -> Where:
@@ -50,4 +36,4 @@ def test_document_has_every_placement_and_the_totals() -> None:
 
 def test_price_that_is_not_there_is_blank() -> None:
     assert price_text(None) is None
-    assert price_text(2_100) == "2.10 USD per H100-hour"
+    assert price_text(2_100) == "2.10"
