@@ -38,6 +38,8 @@ BURNER = "0x5b600056"
 # Says yes where gas costs nothing, and burns all of it elsewhere.
 TWO_FACED = "0x3a601257631626ba7e60e01b5f5260205ff35b601256"
 CONTRACT = "0x00000000000000000000000000000000000c0de1"
+# One that is given money, and so is no other test's.
+RICH = "0x00000000000000000000000000000000000c0de2"
 CHECKSUMMED = to_checksum_address(CONTRACT)
 
 
@@ -54,11 +56,11 @@ def bid(world: World, product: Product, index: int = 0, owner: Signer | None = N
     return world.market.signed(OrderTerms(owner.address, Kind.BID, product, 400, 10, round_, index), owner)
 
 
-def contract_bid(world: World, product: Product, code: str) -> SignedOrder:
+def contract_bid(world: World, product: Product, code: str, at: str = CONTRACT) -> SignedOrder:
     """A bid of a contract with that code, and without money."""
-    world.chain.request("anvil_setCode", CONTRACT, code)
+    world.chain.request("anvil_setCode", at, code)
     signed = bid(world, product)
-    owner = "0x" + CONTRACT[2:]
+    owner = "0x" + at[2:]
     return SignedOrder(replace(signed.terms, owner=owner), b"whatever it takes")
 
 
@@ -138,18 +140,18 @@ def test_refused_names_the_orders_that_would_be_passed_over(anvil_world: World, 
 def test_contract_that_burns_only_in_transactions_is_found_out(anvil_world: World, desk: RelayDesk) -> None:
     world, market, product = anvil_world, anvil_world.market, anvil_world.product()
     world.new_round()
-    queued = desk.accept([contract_bid(world, product, YES_MAN)], 5)
-    market.mint_test_dollars(CHECKSUMMED, 10**12).send(world.stranger)
-    world.chain.request("anvil_impersonateAccount", CONTRACT)
-    world.chain.request("anvil_setBalance", CONTRACT, hex(10**18))
+    queued = desk.accept([contract_bid(world, product, YES_MAN, RICH)], 5)
+    market.mint_test_dollars(to_checksum_address(RICH), 10**12).send(world.stranger)
+    world.chain.request("anvil_impersonateAccount", RICH)
+    world.chain.request("anvil_setBalance", RICH, hex(10**18))
     for call in (
         market.call("Token", "approve", market.address("Treasury"), 10**12),
         market.call("Treasury", "deposit", 10**12),
     ):
-        message = message_of(call, CONTRACT) | {"gas": hex(500_000)}
+        message = message_of(call, RICH) | {"gas": hex(500_000)}
         world.chain.request("eth_sendTransaction", message)
     assert refused(market, queued, world.stranger.address) == Refusals({}, {}), "an honest contract's order stands"
-    world.chain.request("anvil_setCode", CONTRACT, TWO_FACED)
+    world.chain.request("anvil_setCode", RICH, TWO_FACED)
     why = refused(market, queued, world.stranger.address)
     assert list(why.passing) == [queued[0].number]
     assert "burns the gas" in why.passing[queued[0].number]
