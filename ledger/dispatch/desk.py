@@ -110,23 +110,48 @@ class DispatchDesk:
     # ---- how it is done
 
     def _planned(self, now: MarketNow, jobs: Sequence[JobSpec]) -> tuple[MarketNow, list[Supply], Latencies, Plan]:
+        """The better of two plans, where windows are used: as much of each as jobs take at once, or so little that they
+        use it throughout. More unit-hours first, then less cost."""
+        known = self._known_of(now, jobs)
+        found = self._priced(now, jobs, known, spread=False)
+        if all(shelf.product.hours == 1 for number, shelf in now.shelves.items() if now.offered.get(number)):
+            return found
+        other = self._priced(now, jobs, known, spread=True)
+        return max(found, other, key=lambda one: (one[3].unit_hours, -one[3].cost_micro))
+
+    def _priced(
+        self,
+        now: MarketNow,
+        jobs: Sequence[JobSpec],
+        known: tuple[Mapping[int, int], frozenset[tuple[int, int]]],
+        spread: bool,
+    ) -> tuple[MarketNow, list[Supply], Latencies, Plan]:
         """Plans until each window's used hours carry what its unused ones cost; windows that never do are left out."""
-        weights, closed = self._known_of(now, jobs)
+        weights, closed = known
         waste: dict[int, Fraction] = {}
+        caps: dict[int, int] = {}
         left_out: set[int] = set()
         tries = 0
         while True:
             tries += 1
-            priced = with_waste(now, waste)
+            priced = with_waste(now, waste, caps)
             supplies, latencies = market_supplies(priced, jobs, self.areas, self.latencies, weights, left_out, closed)
             plan = make_plan(jobs, supplies, latencies)
-            short = {
-                product: found
-                for product, found in _wasted(priced, plan).items()
-                if found > priced.shelves[product].waste
-            }
+            wasted = _wasted(priced, plan)
+            short = {product: found for product, found in wasted.items() if found > priced.shelves[product].waste}
             if not short:
                 return priced, supplies, latencies, plan
+            fresh = (
+                {}
+                if not spread
+                else {
+                    product: _cap(priced.shelves[product], hours, jobs)
+                    for product, hours in _bought(priced, plan).items()
+                    if product in short and product not in caps and priced.shelves[product].product.hours > 1
+                }
+            )
+            caps |= fresh
+            short = {product: found for product, found in short.items() if product not in fresh}
             if tries < _WASTE_TRIES:
                 waste |= short
             else:
@@ -214,6 +239,19 @@ def _wasted(now: MarketNow, plan: Plan) -> dict[int, Fraction]:
         units, used = _size(shelf, hours)
         found[product] = Fraction(units * shelf.product.hours, used)
     return found
+
+
+def _cap(shelf: Shelf, hours: Mapping[int, Mapping[int, int]], jobs: Sequence[JobSpec]) -> int:
+    """So many units of a window as do this work when they are used in every hour in which one of its jobs may run; as
+    many as its gangs take at once at least."""
+    _, used = _size(shelf, hours)
+    takers = {job for by_job in hours.values() for job in by_job}
+    usable = sum(
+        any(jobs[job].earliest_hour <= hour < jobs[job].deadline_hour for job in takers)
+        for hour in range(shelf.product.start_hour, shelf.product.end_hour)
+    )
+    gangs = max(sum(units for job, units in by_job.items() if jobs[job].gang) for by_job in hours.values())
+    return max(shelf.min_units, -(-used // max(1, usable)), gangs)
 
 
 def _purchases(now: MarketNow, plan: Plan, jobs: Sequence[JobSpec]) -> list[Purchase]:

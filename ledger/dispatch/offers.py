@@ -14,7 +14,7 @@ Three rules make a product of the market, which names no site, into supply of si
 """
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from fractions import Fraction
@@ -45,7 +45,7 @@ _FIRST_CODE = 2**16 - 1
 class Shelf:
     """One product as it stands: the orders of `round` (an earlier one where this round has none yet, `expected`), who
     owes it, and how many units the buyer holds and may use, with what a unit-hour of them cost. `waste` is what its
-    unused hours add to each used one."""
+    unused hours add to each used one, `cap_units` the most of a window that is bought."""
 
     product: Product
     tick_size_micro: int
@@ -58,6 +58,7 @@ class Shelf:
     held_units: int = 0
     paid_micro: int = 0
     waste: Fraction = Fraction(1)
+    cap_units: int | None = None
 
     def price_micro(self, price_micro: int) -> int:
         """What a used unit-hour costs where a bought one costs `price_micro`: rounded up."""
@@ -177,7 +178,7 @@ def market_supplies(
             continue
         behind = [now.sites[site].metro for site in sorted({one.site for one in wanted} | set(shelf.owed))]
         code = places.code(shelf.product, behind)
-        for offer in wanted:
+        for offer in _within(wanted, shelf.cap_units):
             found += _hourly(shelf, offer, code, weighed, (first, last), held=False)
     return [one for one in found if (one.site, one.hour) not in closed], places.latencies()
 
@@ -193,13 +194,25 @@ def _cheapest(now: MarketNow, left_out: Collection[int]) -> dict[int, int]:
     return found
 
 
-def with_waste(now: MarketNow, waste: Mapping[int, Fraction]) -> MarketNow:
-    """The same market, with what the unused hours of windows add to the used ones."""
+def with_waste(now: MarketNow, waste: Mapping[int, Fraction], caps: Mapping[int, int]) -> MarketNow:
+    """The same market, with what the unused hours of windows add to the used ones, and how much of each is bought."""
     shelves = {
-        number: replace(shelf, waste=waste[number]) if number in waste else shelf
+        number: replace(shelf, waste=waste.get(number, shelf.waste), cap_units=caps.get(number))
         for number, shelf in now.shelves.items()
     }
     return replace(now, shelves=shelves)
+
+
+def _within(offers: Sequence[Offered], cap_units: int | None) -> Iterator[Offered]:
+    """The cheapest of the offers that come to so many units."""
+    if cap_units is None:
+        yield from offers
+        return
+    for offer in sorted(offers, key=lambda one: (one.price_micro, one.site)):
+        part = min(offer.units, cap_units)
+        if part:
+            yield replace(offer, units=part)
+        cap_units -= part
 
 
 # ---- how near

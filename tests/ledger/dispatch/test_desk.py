@@ -106,6 +106,18 @@ def test_unused_hours_of_a_window_are_carried_by_the_used_ones(fair: Bazaar) -> 
     assert poorer.verified
 
 
+def test_work_that_can_wait_is_spread_over_the_hours_of_a_window(fair: Bazaar) -> None:
+    hours = hours_ahead(fair, 4)
+    window = wide(hours[0], 4)
+    fair.offer(fair.sites[FRANKFURT][0], [window], 4_000, tick=400)
+    price_micro = fair.market.price_micro(window, 400)
+    job = replace(fair.job(400, 1), earliest_hour=hours[0], deadline_hour=hours[0] + 4, limit_micro=price_micro)
+    found = preview(fair, [job])
+    assert found.left == ()
+    assert (found.purchases[0].units, found.purchases[0].used_unit_hours) == (100, 400)
+    assert found.cost_micro == 400 * price_micro
+
+
 def test_window_that_jobs_fill_costs_each_hour_its_price(fair: Bazaar) -> None:
     hours = hours_ahead(fair, 3)
     window = wide(hours[0], 3)

@@ -109,8 +109,8 @@ def test_window_is_offered_hour_by_hour_and_its_waste_is_rounded_up(fair: Bazaar
         (hours[1], price_micro),
         (hours[2], price_micro),
     ]
-    dearer, _ = supplied(with_waste(now, {window.id: Fraction(4, 3)}), jobs)
-    assert {one.price_micro for one in dearer} == {-(-price_micro * 4 // 3)}
+    dearer, _ = supplied(with_waste(now, {window.id: Fraction(4, 3)}, {window.id: 900}), jobs)
+    assert {(one.price_micro, one.units) for one in dearer} == {(-(-price_micro * 4 // 3), 900)}
 
 
 def test_units_held_are_free_at_the_sites_that_owe_them_and_never_more_than_held(fair: Bazaar) -> None:
