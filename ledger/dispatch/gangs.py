@@ -1,8 +1,9 @@
 """Jobs that may not be divided: all units at one site, in consecutive hours.
 
-Largest first, each at the site and start where its hours cost least by the prices of a flow that divides everything:
-those say what else the capacity could do. The largest first leaves gaps that the smaller still fill. This proves
-nothing, and the plan's certificate says of gangs only that they run as asked.
+The hardest first, which is the largest for the number of supplies that it may use, each at the site and start where
+its hours cost least by the prices of a flow that divides everything: those say what else the capacity could do. What
+comes later is smaller or freer, and fills the gaps. This proves nothing, and the plan's certificate says of gangs only
+that they run as asked.
 """
 
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ from ledger.dispatch.reach import lines_of, ranges, reach_of
 from ledger.dispatch.tables import SupplyTable
 
 NEVER = 2**62
+_FINE = 2**20
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +43,10 @@ class Seating:
         spec = self._groups.spec
         size = spec.units.astype(np.int64) * spec.hours
         chosen = np.flatnonzero((spec.gang == 1) & (counts > 0))
-        chosen = chosen[np.lexsort((chosen, -spec.limit_micro[chosen].astype(np.int64), -size[chosen]))]
-        usable = usable_by(self._groups, np.sort(chosen), self._supplies, self._latencies)
+        usable = usable_by(self._groups, chosen, self._supplies, self._latencies)
+        choices = np.array([max(1, len(usable[group])) for group in chosen.tolist()], dtype=np.int64)
+        hard = size[chosen] * _FINE // choices
+        chosen = chosen[np.lexsort((chosen, -spec.limit_micro[chosen].astype(np.int64), -hard))]
         seated = np.zeros(len(self._groups), dtype=np.int64)
         for group in chosen.tolist():
             hall = Hall.of(self._supplies, usable[group], int(spec.units[group]), int(spec.hours[group]))

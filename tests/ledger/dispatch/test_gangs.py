@@ -1,4 +1,6 @@
-"""Gangs sit whole, at the cheapest place that is free, the largest first."""
+"""Gangs sit whole, at the cheapest place that is free, the hardest first."""
+
+from dataclasses import replace
 
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import JobSpec, Placed, Supply, Why
@@ -43,6 +45,12 @@ def test_gangs_sit_largest_first_and_the_small_fill_the_gaps() -> None:
     jobs = [gang(6, 1, name="a"), gang(10, 1, name="b")]
     plan = make_plan(jobs, supplies, LATENCIES)
     assert seats(list(plan.placed)) == [(0, 2, 0, 6), (1, 1, 0, 10)]
+
+
+def test_gang_that_may_go_to_few_places_sits_before_a_larger_one_that_may_go_anywhere() -> None:
+    supplies = [*site(1, [1], 6), Supply(2, 1, METROS[2], HOUR, 6, 1), Supply(3, 1, METROS[2], HOUR, 6, 1)]
+    jobs = [gang(6, 1, name="anywhere"), replace(gang(5, 1, name="near"), metro=METROS[0], latency_max_us=1_000)]
+    assert seats(list(make_plan(jobs, supplies, LATENCIES).placed)) == [(0, 2, 0, 6), (1, 1, 0, 5)]
 
 
 def test_gangs_alike_sit_in_order_of_position_and_move_on_when_a_site_is_full() -> None:
