@@ -5,6 +5,7 @@ ask for is refused.
 """
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -82,11 +83,15 @@ def check_login(login: Login, *, domain: str, chain_id: int, now_s: int) -> None
             raise _refusal(why)
 
 
-def check_signature(text: str, signature: str, address: str) -> None:
-    """Raises NotAuthenticated unless the key of `address` signed the message as a wallet's personal_sign does."""
-    message = text.encode()
+def check_signature(
+    text: str, signature: str, address: str, by_contract: Callable[[str, bytes, bytes], bool] | None = None
+) -> None:
+    """Raises NotAuthenticated unless the key of `address` signed the message as a wallet's personal_sign does, or the
+    contract at `address` says that it did (`by_contract`, asked of address, digest and signature: ERC-1271)."""
+    message, said = text.encode(), bytes.fromhex(signature.removeprefix("0x"))
     digest = keccak(b"\x19Ethereum Signed Message:\n" + str(len(message)).encode() + message)
-    if recover(digest, bytes.fromhex(signature.removeprefix("0x"))) != address:
+    by_key = recover(digest, said) == address
+    if not by_key and not (by_contract is not None and by_contract(address, digest, said)):
         raise _refusal("its signature is not of the account it names")
 
 

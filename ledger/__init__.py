@@ -71,7 +71,7 @@ from ledger.errors import (
 )
 from ledger.history.index import Index
 from ledger.keeping.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
-from ledger.keeping.relays import RelayDesk
+from ledger.keeping.relays import RelayDesk, signed_by_contract
 from ledger.keys import (
     Signer,
     create_keystore,
@@ -214,7 +214,8 @@ __all__ = [
     "price_micro", "prove_reading", "queries", "read_document", "read_job_lines", "read_proven", "read_reading",
     "read_settings", "read_signed", "reading_domain", "records_of", "recover", "redeem_steps", "run_auction",
     "run_audit", "seed_standard", "send_together", "share_down", "share_up", "sign_order", "sign_permit",
-    "sign_reading", "sign_withdrawal", "signed_order", "signer_from_key_file", "signer_from_mnemonic",
+    "sign_reading", "sign_withdrawal", "signed_by_contract", "signed_order", "signer_from_key_file",
+    "signer_from_mnemonic",
     "signer_from_mnemonic_file", "site_record", "snapshot", "start_of_hour", "supply_curve", "tick_at_or_above",
     "tick_at_or_below", "tier_of", "tier_report", "typed_data", "unit_price_down", "unit_price_up", "usage_root",
     "used_benchmarks", "verify_reading", "whole_units", "with_prefixes", "withdraw_announcement",

@@ -1,5 +1,6 @@
 """Sign-in with a wallet (EIP-4361): a nonce, a message, a signature; a session for what is private."""
 
+from functools import partial
 from typing import Annotated
 
 from fastapi import Query, Request
@@ -10,6 +11,7 @@ from api.errors import NotAuthenticated, problems
 from api.nouns import Noun
 from api.schemas import Address, Body, Shape
 from api.siwe import LIFE_S, SESSION_S, STATEMENT, Login, check_login, check_signature, read_message, write_message
+from ledger import signed_by_contract
 
 router = Noun(prefix="/login", tags=["login"], responses=problems(400, 401, 422, 429, 503))
 
@@ -27,10 +29,11 @@ class NonceShape(Shape):
 
 
 class LoginBody(Body):
-    """The message as it was signed, and the wallet's personal_sign of it."""
+    """The message as it was signed, and the wallet's personal_sign of it: 65 bytes of a key, or what the wallet's
+    contract takes for its own (ERC-1271)."""
 
     message: str = Field(min_length=1, max_length=2_000)
-    signature: str = Field(pattern=r"^0x[0-9a-fA-F]{130}$")
+    signature: str = Field(pattern=r"^0x([0-9a-fA-F]{2})+$", max_length=8_194)
 
 
 class SessionShape(Shape):
@@ -74,7 +77,8 @@ def sign_in(body: LoginBody, work: Work, request: Request) -> SessionShape:
     if not work.accounts.use_nonce(login.nonce, now):
         raise NotAuthenticated("The nonce was used, is too old, or never was.", "Ask for a new one: /login/nonce.")
     check_login(login, domain=request.headers["host"], chain_id=work.chain.chain_id, now_s=now)
-    check_signature(body.message, body.signature, login.address)
+    by_contract = partial(signed_by_contract, work.chain)
+    check_signature(body.message, body.signature, login.address, by_contract)
     token = work.accounts.open_session(login.address, now, SESSION_S)
     return SessionShape(token=token, address=login.address, expires_s=now + SESSION_S)
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from ledger.abi import Call, Function
-from ledger.chain import TRANSACTION_GAS_MAX
+from ledger.chain import TRANSACTION_GAS_MAX, Chain
 from ledger.errors import LedgerError, NodeRefused, OutOfRange, Reverted, refusal
 from ledger.keeping.tasks import grouped, packed
 from ledger.model import Kind
@@ -145,21 +145,23 @@ class RelayDesk:
         terms = order.terms
         digest = digest_of(terms, self._domain)
         by_key = is_signed(order, self._domain)
-        if not by_key and not self._signed_by_contract(terms.owner, digest, order.signature):
+        if not by_key and not signed_by_contract(self._view.chain, terms.owner, digest, order.signature):
             raise refusal("Exchange_BadSignature", {"owner": terms.owner, "digest": "0x" + digest.hex()})
         what, who, signature = order.words
         product, kind = terms.product.id, int(terms.kind)
         return NewOrder(digest, terms.owner, terms.round, terms.index, product, kind, what, who, signature, by_key)
 
-    def _signed_by_contract(self, owner: str, digest: bytes, signature: bytes) -> bool:
-        call = Call("", owner, _IS_VALID.encode((digest, signature)))
-        # No more gas than a keeper gives it: nodes let a question burn far more.
-        asked = message_of(call, None) | {"gas": hex(_GAS_GIVEN)}
-        try:
-            said = bytes_of(self._view.chain.request("eth_call", asked, "latest"))
-        except (Reverted, NodeRefused):
-            return False
-        return said[:4] == _ERC1271_YES and len(said) >= 32
+
+def signed_by_contract(chain: Chain, owner: str, digest: bytes, signature: bytes) -> bool:
+    """Whether the contract at `owner` takes a signature for its own (ERC-1271). Raises Unreachable."""
+    call = Call("", owner, _IS_VALID.encode((digest, signature)))
+    # No more gas than a keeper gives it: nodes let a question burn far more.
+    asked = message_of(call, None) | {"gas": hex(_GAS_GIVEN)}
+    try:
+        said = bytes_of(chain.request("eth_call", asked, "latest"))
+    except (Reverted, NodeRefused):
+        return False
+    return said[:4] == _ERC1271_YES and len(said) >= 32
 
 
 def batches(orders: Iterable[QueuedOrder]) -> list[Batch]:

@@ -1,5 +1,7 @@
 """A wallet signs in once with each nonce."""
 
+import pytest
+from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
 from ledger import Signer
@@ -56,3 +58,23 @@ def test_a_session_signs_nothing_here(stage: Stage) -> None:
     token = stage.post("/login", begin(stage)).json()["token"]
     response = stage.post("/accounts/deposit", {"amount": "1"}, key=token, Idempotency_Key="session")
     assert response.status_code == 401
+
+
+# A wallet that is a contract: it says yes to whatever bytes, no to whatever, or reverts.
+_YES = "0x631626ba7e60e01b60005260206000f3"
+_NO = "0x63ffffffff60e01b60005260206000f3"
+_REVERTS = "0x60006000fd"
+
+
+@pytest.mark.parametrize(("code", "status"), [(_YES, 200), (_NO, 401), (_REVERTS, 401), ("0x", 401)])
+def test_a_wallet_that_is_a_contract_signs_in_by_its_own_rule(stage: Stage, code: str, status: int) -> None:
+    address = to_checksum_address("0x" + f"{len(code):040x}")
+    stage.world.chain.request("anvil_setCode", address, code)
+    for signature in ("0x" + "ab" * 65, "0x" + "cd" * 200):
+        message = stage.get("/login/nonce", address=address)["message"]
+        response = stage.post("/login", {"message": message, "signature": signature})
+        assert response.status_code == status, response.text
+        if status == 200:
+            token = response.json()["token"]
+            who = stage.client.get("/login", headers={"Authorization": f"Bearer {token}"}).json()
+            assert who["address"] == address
