@@ -15,8 +15,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
+from tests.ports import free_port
+
 PROGRAMS = ("munged", "slurmctld", "slurmd", "sbatch", "squeue", "scontrol", "sinfo", "scancel")
-CPUS, MEMORY_MIB = 32, 131_072
+CPUS, MEMORY_MIB, GPUS = 32, 131_072, 2
 """What its one node claims to have, whatever the machine has: Slurm counts these, and enforces nothing here."""
 
 WAIT_S_MAX = 90
@@ -43,6 +45,7 @@ SlurmctldPidFile={folder}/slurmctld.pid
 SlurmdPidFile={folder}/slurmd.pid
 ProctrackType=proctrack/linuxproc
 TaskPlugin=task/none
+GresTypes=gpu
 SelectType=select/cons_tres
 SelectTypeParameters=CR_CPU_Memory
 AccountingStorageType=accounting_storage/none
@@ -58,7 +61,7 @@ KillWait=5
 ReturnToService=2
 MailProg=/bin/true
 SchedulerParameters=batch_sched_delay=0,sched_min_interval=0
-NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mib} State=UNKNOWN
+NodeName={host} NodeAddr=127.0.0.1 CPUs={cpus} RealMemory={memory_mib} Gres=gpu:{gpus} State=UNKNOWN
 PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
@@ -228,18 +231,18 @@ def _lay_out(cluster: Cluster) -> None:
     key = folder / "munge.key"
     key.touch(mode=0o600)
     key.write_bytes(secrets.token_bytes(128))
-    with socket.socket() as one, socket.socket() as other:
-        for free in (one, other):
-            free.bind(("127.0.0.1", 0))
-        ports = one.getsockname()[1], other.getsockname()[1]
+    # Slurm wants a device file for each GPU, and looks no closer than that it is there.
+    devices = ("/dev/null", "/dev/zero")[:GPUS]
+    (folder / "gres.conf").write_text("".join(f"Name=gpu File={device}\n" for device in devices))
     config = _CONFIG.format(
         folder=folder,
-        controller_port=ports[0],
-        node_port=ports[1],
+        controller_port=free_port(),
+        node_port=free_port(),
         user=pwd.getpwuid(os.geteuid()).pw_name,
         host=socket.gethostname().split(".")[0],
         cpus=CPUS,
         memory_mib=MEMORY_MIB,
+        gpus=GPUS,
     )
     cluster.config.write_text(config)
     if _version(cluster) >= (23, 11):

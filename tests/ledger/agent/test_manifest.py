@@ -60,7 +60,8 @@ def expanded(text: str) -> str:
     return text.replace("$$", "$")
 
 
-@settings(max_examples=40)
+@pytest.mark.slow
+@settings(max_examples=25)
 @given(RUNS)
 def test_any_run_is_good_by_the_schema_and_gets_what_it_leases(run: Run) -> None:
     job, files = plain(job_of(run, "python:3.13", site=7)), plain(files_of(run, "uid"))

@@ -14,7 +14,7 @@ from ledger.agent.document import JobDocument
 from ledger.agent.executor import Progress, Run, RunState, Usage
 from ledger.agent.slurm import SlurmExecutor, _taken_away
 from ledger.errors import InputError, Unavailable
-from tests.slurm import CPUS, Cluster
+from tests.slurm import CPUS, GPUS, Cluster
 
 WAIT_S_MAX = 90
 START_S = 1_767_225_600
@@ -72,6 +72,17 @@ def test_a_job_runs_with_what_is_leased_and_leaves_its_results(
     assert 2_000 <= progress.usage.wall_ms < 60_000
     assert (run.folder / "log").read_text() == "seven\n"
     assert (run.folder / "files" / "out" / "seed").read_text() == "1 $(id)\n"
+
+
+def test_a_job_sees_the_gpus_it_leases_and_they_count_while_held(
+    executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path
+) -> None:
+    run = run_of(tmp_path, "sh", "-c", "echo $CUDA_VISIBLE_DEVICES; sleep 1", gpus=GPUS)
+    handle = executor.start(run)
+    assert f"gres:gpu:{GPUS}" in slurm_cluster.tell("scontrol", "show", "job", handle.split(":")[1], "--oneliner")
+    usage = ended(executor, handle).usage
+    assert usage.gpu_ms == GPUS * usage.wall_ms >= GPUS * 1_000
+    assert (run.folder / "log").read_text() == "0,1\n"
 
 
 def test_an_exit_code_is_the_jobs_own_affair(executor: SlurmExecutor, tmp_path: Path) -> None:
@@ -153,6 +164,7 @@ def test_a_job_that_somebody_else_cancels_is_lost(
     assert ended(executor, handle).state is RunState.LOST
 
 
+@pytest.mark.slow
 def test_a_job_whose_node_dies_is_lost_with_what_ran_until_then(
     executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path
 ) -> None:
@@ -238,11 +250,12 @@ def test_what_can_never_run_there_is_refused(executor: SlurmExecutor, slurm_clus
     with pytest.raises(InputError, match="no containers"):
         executor.start(run_of(tmp_path, "true", image="debian:12"))
     with pytest.raises(InputError, match="does not take it"):
-        executor.start(run_of(tmp_path, "true", gpus=1))
+        executor.start(run_of(tmp_path, "true", gpus=GPUS + 1))
     with pytest.raises(InputError, match="does not take it"):
         SlurmExecutor("nobodys", slurm_cluster.config).start(run_of(tmp_path, "true"))
 
 
+@pytest.mark.slow
 def test_while_the_controller_is_away_it_is_unavailable_and_nothing_is_lost(
     executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path
 ) -> None:
