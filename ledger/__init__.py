@@ -2,7 +2,10 @@
 
 from ledger.abi import Call, Event, Log
 from ledger.action import Action, Costs, Outcome, Preview, send_together
+from ledger.agent.agent import Agent, AgentWork
 from ledger.agent.document import JobDocument, read_document
+from ledger.agent.jobstore import FolderJobs, HttpJobs, open_jobs
+from ledger.agent.local import LocalExecutor
 from ledger.agent.readings import (
     MeterReading,
     ProvenReading,
@@ -14,6 +17,7 @@ from ledger.agent.readings import (
     usage_root,
     verify_reading,
 )
+from ledger.agent.setup import AgentLimits, AgentSetup
 from ledger.areas import Areas, load_areas
 from ledger.artifacts import Artifact, Deployment, MarketTerms, load_artifacts, load_deployment
 from ledger.auction import clearing_of, demand_curve, fill_of, filled_units, run_auction, supply_curve, with_prefixes
@@ -142,6 +146,7 @@ from ledger.settings import Secret, Settings, explain_settings, read_settings
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.store import board, past, queries
 from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
+from ledger.store.agent import AgentBook
 from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
 from ledger.store.campaigns import StepKind, StepRow
 from ledger.store.engine import IN_MEMORY, Store, open_store
@@ -187,35 +192,35 @@ from ledger.view import Account, Book, Depth, Price, View, device_hash
 
 __all__ = [
     "CLASSES", "CONTRACT_ERRORS", "DEVELOPMENT_MNEMONIC", "DOCUMENT_BYTES_MAX", "IN_MEMORY", "RESULT_BYTES_MAX",
-    "SIGNED_PER_ROUND", "TICK_MAX", "TICK_MIN", "Account", "Accounts", "Action", "Amount", "Announcement", "ApiKey",
-    "Area", "Areas", "Artifact", "Attestation", "BadData", "BadDeployment", "BadJobs", "BadKey", "BadSetting", "Basis",
-    "Begun", "Benchmark", "Block", "BoardRow", "Book", "BookRow", "Call", "Campaign", "CampaignState", "Campaigns",
-    "Chain", "ClassTerms", "Clearing", "ClearingRow", "ComputeClass", "Contracts", "Costs", "Datasheet", "Delivery",
-    "Deployment", "Depth", "DispatchDesk", "DispatchPreview", "Domain", "Entry", "Event", "EventRow", "FeePolicy",
-    "Fill", "Grade", "Head", "HistoryBroken", "Index", "InputError", "IntentStatus", "Job", "JobDocument", "JobLine",
-    "JobSpec", "Jobs", "Keeper", "KeeperHealth", "KeeperLimits", "KeeperWork", "KeyBusy", "KeyReused", "Kind",
-    "Latency", "Lease", "LeaseRow", "LeaseState", "LedgerError", "Line", "ListPrice", "LocalClock", "LocalNode", "Log",
+    "SIGNED_PER_ROUND", "TICK_MAX", "TICK_MIN", "Account", "Accounts", "Action", "Agent", "AgentBook", "AgentLimits",
+    "AgentSetup", "AgentWork", "Amount", "Announcement", "ApiKey", "Area", "Areas", "Artifact", "Attestation",
+    "BadData", "BadDeployment", "BadJobs", "BadKey", "BadSetting", "Basis", "Begun", "Benchmark", "Block", "BoardRow",
+    "Book", "BookRow", "Call", "Campaign", "CampaignState", "Campaigns", "Chain", "ClassTerms", "Clearing",
+    "ClearingRow", "ComputeClass", "Contracts", "Costs", "Datasheet", "Delivery", "Deployment", "Depth", "DispatchDesk",
+    "DispatchPreview", "Domain", "Entry", "Event", "EventRow", "FeePolicy", "Fill", "FolderJobs", "Grade", "Head",
+    "HistoryBroken", "HttpJobs", "Index", "InputError", "IntentStatus", "Job", "JobDocument", "JobLine", "JobSpec",
+    "Jobs", "Keeper", "KeeperHealth", "KeeperLimits", "KeeperWork", "KeyBusy", "KeyReused", "Kind", "Latency", "Lease",
+    "LeaseRow", "LeaseState", "LedgerError", "Line", "ListPrice", "LocalClock", "LocalExecutor", "LocalNode", "Log",
     "Maintenance", "Margin", "Market", "MarketPrice", "MarketTerms", "MeterReading", "NewOrder", "NodeRefused",
     "NotIncluded", "Obligation", "Order", "OrderNumberTaken", "OrderRow", "OrderTerms", "OutOfRange", "Outcome", "Per",
     "Permit", "Place", "Placement", "Preview", "Price", "Product", "ProvenReading", "Purchase", "Quantity",
-    "QueuedOrder", "Rate", "Rating", "Reason", "Receipt", "RelayDesk", "RelayQueue", "Report", "Resolution",
-    "Reverted", "Roles", "Secret", "Sender", "Sent", "Settings", "SignedOrder", "Signer", "Site", "SiteRecord",
-    "SiteRow", "Skipped", "Snapshot", "Stage", "Standard", "StandingStep", "StepKind", "StepRow", "Store",
-    "StoreUnavailable", "Tier", "TierPair", "Trade", "Turn", "Unavailable", "UnknownIntent", "UnknownName",
-    "Unreachable", "UnreadableText", "UnsignedTransaction", "Uptime", "View", "Wanted", "WindowRecord", "WrongChain",
-    "announce", "benchmarks", "board", "class_id_of", "class_name", "clearing_of", "closed_hours", "connect",
-    "cost_micro", "create_keystore", "datasheets", "delivery_weight", "demand_curve", "deploy", "device_hash",
-    "digest_of", "explain_settings", "fill_of", "filled_units", "format_bp", "format_hour", "format_hours",
-    "format_milli_units", "format_price", "format_reference_price", "format_units", "format_usd", "govern", "grade_of",
-    "grid_price", "hour_of", "in_process_chain", "is_signed", "job_of", "jobs", "latencies", "list_prices",
-    "load_areas", "load_artifacts", "load_deployment", "load_signer", "load_standard", "local_node",
-    "maintenance_domain", "maintenance_of", "market_prices", "open_keystore", "open_store", "order_domain", "parse_bp",
-    "parse_hour", "parse_hours", "parse_milli_units", "parse_quantity", "parse_rate", "parse_usd_micro", "past",
-    "price_micro", "prove_reading", "queries", "read_document", "read_job_lines", "read_proven", "read_reading",
-    "read_settings", "read_signed", "reading_domain", "records_of", "recover", "redeem_steps", "run_auction",
-    "run_audit", "seed_standard", "send_together", "share_down", "share_up", "sign_order", "sign_permit",
-    "sign_reading", "sign_withdrawal", "signed_by_contract", "signed_order", "signer_from_key_file",
-    "signer_from_mnemonic",
+    "QueuedOrder", "Rate", "Rating", "Reason", "Receipt", "RelayDesk", "RelayQueue", "Report", "Resolution", "Reverted",
+    "Roles", "Secret", "Sender", "Sent", "Settings", "SignedOrder", "Signer", "Site", "SiteRecord", "SiteRow",
+    "Skipped", "Snapshot", "Stage", "Standard", "StandingStep", "StepKind", "StepRow", "Store", "StoreUnavailable",
+    "Tier", "TierPair", "Trade", "Turn", "Unavailable", "UnknownIntent", "UnknownName", "Unreachable", "UnreadableText",
+    "UnsignedTransaction", "Uptime", "View", "Wanted", "WindowRecord", "WrongChain", "announce", "benchmarks", "board",
+    "class_id_of", "class_name", "clearing_of", "closed_hours", "connect", "cost_micro", "create_keystore",
+    "datasheets", "delivery_weight", "demand_curve", "deploy", "device_hash", "digest_of", "explain_settings",
+    "fill_of", "filled_units", "format_bp", "format_hour", "format_hours", "format_milli_units", "format_price",
+    "format_reference_price", "format_units", "format_usd", "govern", "grade_of", "grid_price", "hour_of",
+    "in_process_chain", "is_signed", "job_of", "jobs", "latencies", "list_prices", "load_areas", "load_artifacts",
+    "load_deployment", "load_signer", "load_standard", "local_node", "maintenance_domain", "maintenance_of",
+    "market_prices", "open_jobs", "open_keystore", "open_store", "order_domain", "parse_bp", "parse_hour",
+    "parse_hours", "parse_milli_units", "parse_quantity", "parse_rate", "parse_usd_micro", "past", "price_micro",
+    "prove_reading", "queries", "read_document", "read_job_lines", "read_proven", "read_reading", "read_settings",
+    "read_signed", "reading_domain", "records_of", "recover", "redeem_steps", "run_auction", "run_audit",
+    "seed_standard", "send_together", "share_down", "share_up", "sign_order", "sign_permit", "sign_reading",
+    "sign_withdrawal", "signed_by_contract", "signed_order", "signer_from_key_file", "signer_from_mnemonic",
     "signer_from_mnemonic_file", "site_record", "snapshot", "start_of_hour", "supply_curve", "tick_at_or_above",
     "tick_at_or_below", "tier_of", "tier_report", "typed_data", "unit_price_down", "unit_price_up", "usage_root",
     "used_benchmarks", "verify_reading", "whole_units", "with_prefixes", "withdraw_announcement",

@@ -29,7 +29,7 @@ LAYERS = {
             "localchain.journal localchain.pipe localchain.callers localchain.wishes "
             "audit.books audit.decode audit.tries agent.document agent.merkle agent.warden",
             "store.engine store.records endpoints inprocess dispatch.problem agent.executor agent.readings "
-            "agent.folder agent.gpu",
+            "agent.folder agent.gpu agent.turns",
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",

@@ -13,12 +13,16 @@ How a figure becomes units, by the standard's own references (`ledger.standard`)
 The reference is the datasheet's peak, and what is measured stays below a peak: the result is on the careful side. FP32,
 memory and disk are measured too and stand in the evidence; no class is sold by them.
 
-Each figure is the median of several turns, after one that does not count. A machine that does other work meanwhile
-measures less, and less steadily: `spread` says by how much the middle half of the turns differ.
+Each figure is the median of several turns, after one that does not count; `spread_bp` says by how much the middle half
+of the turns differ. The processors' rates are by processor time, each thread for itself and all at once (`turns.py`),
+so that other work on the machine changes them little; `share_bp` is how much of the time they were given. Below 95 %
+the machine was not quiet: the evidence says so, and an auditor has it measured again.
 """
 
 import json
 import os
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -31,15 +35,18 @@ import numpy
 from eth_utils.crypto import keccak
 
 from ledger import datasets
+from ledger.agent import turns as stand_alone
 from ledger.agent.gpu import Gpu, find_gpu
+from ledger.errors import InputError
 from ledger.keys import Signer, recover
 from ledger.product import ComputeClass, class_name
 from ledger.standard import CLASSES, REFERENCE
 from ledger.units import MILLI_PER_UNIT
 
 TURNS = 9
+QUIET_BP = 9_500
 _TURN_S = 0.25
-_SIZE = 1_024
+_SIZE = 768
 _MEMORY_BYTES, _DISK_BYTES = 256 * 2**20, 64 * 2**20
 _VCPU_BYTES = 4 * 10**9
 _TERA, _MEGA = 1e12, 1e6
@@ -84,16 +91,21 @@ class Measured:
 def measure(turns: int = TURNS, folder: Path | None = None, tell: Callable[[str], None] = lambda _: None) -> Measured:
     """Measures this machine: about ten seconds, all processors busy. `tell` hears what is being measured; the disk is
     that of `folder`."""
-    gpu = find_gpu()
-    figures = []
+    gpu, figures, shares = find_gpu(), [], []
+    for name in stand_alone.KINDS:
+        tell(name)
+        rates, share_bp = _products(name, max(2, turns))
+        shares.append(share_bp)
+        figures.append(_figure(name, "TFLOPS", rates))
     for name, unit, turn in _benchmarks(gpu, folder):
         tell(name)
-        figures.append(_figure(name, unit, turn, turns))
+        turn()
+        figures.append(_figure(name, unit, [turn() for _ in range(max(2, turns))]))
     machine = {"memory_bytes": _memory_bytes(), "threads": _threads(), "processor": _processor()}
+    machine |= {"share_bp": min(shares), "quiet": min(shares) >= QUIET_BP}
     if gpu is not None:
         machine |= {"gpu": gpu.name, "gpu_memory_bytes": gpu.memory_bytes, "gpus": gpu.count}
-    rates = {one.name: one.value for one in figures}
-    return Measured(milli_units_of(rates, machine), tuple(figures), machine)
+    return Measured(milli_units_of({one.name: one.value for one in figures}, machine), tuple(figures), machine)
 
 
 def milli_units_of(rates: dict[str, float], machine: dict[str, Any]) -> dict[int, int]:
@@ -137,22 +149,30 @@ Turn = Callable[[], float]
 
 
 def _benchmarks(gpu: Gpu | None, folder: Path | None) -> list[tuple[str, str, Turn]]:
-    found: list[tuple[str, str, Turn]] = [
-        ("fp32", "TFLOPS", _product(numpy.float32)),
-        ("fp64", "TFLOPS", _product(numpy.float64)),
-        ("memory", "MB/s", _copy()),
-        ("disk", "MB/s", lambda: _write(folder)),
-    ]
+    found: list[tuple[str, str, Turn]] = [("memory", "MB/s", _copy()), ("disk", "MB/s", lambda: _write(folder))]
     if gpu is not None:
         found += [(f"gpu {kind}", "TFLOPS", gpu.product(kind, _TURN_S)) for kind in ("fp16", "fp32", "fp64")]
     return found
 
 
-def _figure(name: str, unit: str, turn: Turn, turns: int) -> Figure:
-    turn()
-    rates = [turn() for _ in range(max(2, turns))]
-    middle = median(rates)
-    return Figure(name, middle, unit, spread_bp(rates))
+def _figure(name: str, unit: str, rates: Sequence[float]) -> Figure:
+    return Figure(name, median(rates), unit, spread_bp(rates))
+
+
+def _products(kind: str, turns: int) -> tuple[list[float], int]:
+    """The machine's rates of matrix products in TFLOPS, and the median share of the time that its threads were given:
+    a process for each thread, all at once."""
+    alone = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB")}
+    words = [sys.executable, "-I", stand_alone.__file__, kind, str(turns), str(_TURN_S), str(_SIZE)]
+    running = [
+        subprocess.Popen([*words, str(thread)], stdout=subprocess.PIPE, text=True, env=alone)
+        for thread in sorted(os.sched_getaffinity(0))
+    ]
+    said = [one.communicate()[0].split() for one in running]
+    if any(one.returncode for one in running):
+        raise InputError("The benchmark did not run.", "Is NumPy installed, and is there memory for it?")
+    rates = [sum(float(words[2 * turn]) for words in said) / _TERA * _MEGA for turn in range(turns)]
+    return rates, round(median(int(words[2 * turn + 1]) for words in said for turn in range(turns)))
 
 
 def spread_bp(rates: Sequence[float]) -> int:
@@ -161,33 +181,15 @@ def spread_bp(rates: Sequence[float]) -> int:
     return round((high - low) / middle * 10_000) if middle else 0
 
 
-def _product(kind: Any) -> Turn:
-    """Matrix products in all threads that NumPy's library uses."""
-    generator = numpy.random.default_rng(1)
-    left = generator.random((_SIZE, _SIZE)).astype(kind)
-    right = generator.random((_SIZE, _SIZE)).astype(kind)
-    into = numpy.empty_like(left)
-
-    def turn() -> float:
-        done, start_s = 0, time.perf_counter()
-        while (passed_s := time.perf_counter() - start_s) < _TURN_S or not done:
-            numpy.matmul(left, right, out=into)
-            done += 1
-        passed_s = time.perf_counter() - start_s
-        return done * 2 * _SIZE**3 / passed_s / _TERA
-
-    return turn
-
-
 def _copy() -> Turn:
     source = numpy.ones(_MEMORY_BYTES // 8)
     into = numpy.empty_like(source)
 
     def turn() -> float:
-        start_s = time.perf_counter()
+        start_s = time.thread_time()
         numpy.copyto(into, source)
         # Read once and written once.
-        return 2 * _MEMORY_BYTES / (time.perf_counter() - start_s) / _MEGA
+        return 2 * _MEMORY_BYTES / (time.thread_time() - start_s) / _MEGA
 
     return turn
 

@@ -1,6 +1,5 @@
 """From what was metered to money: the report in time, once, and the result at the store."""
 
-import shutil
 from contextlib import suppress
 from dataclasses import replace
 
@@ -77,7 +76,7 @@ class Reporting:
                     raise
         if now_s >= end_s:
             self._setup.kept(replace(work, stage=Stage.DONE))
-            shutil.rmtree(self._setup.run_folder(work), ignore_errors=True)
+            self._setup.clear(work)
 
     def _uploaded(self, work: LeaseWork) -> LeaseWork:
         folder, patterns = self._setup.run_folder(work), tuple[str, ...]()

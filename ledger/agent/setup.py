@@ -1,5 +1,6 @@
 """What an agent is made of, and what all its parts ask of that: a run's name, a lease's document, its readings."""
 
+import shutil
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -89,6 +90,12 @@ class AgentSetup:
         new.replace(path)
         self.at("fetched")
         return document
+
+    def clear(self, work: LeaseWork) -> None:
+        """Removes what strangers left here: the run's folder and the document. Another lease of the same document has
+        it fetched again."""
+        shutil.rmtree(self.run_folder(work), ignore_errors=True)
+        self._document_path(work).unlink(missing_ok=True)
 
     def _document_path(self, work: LeaseWork) -> Path:
         return self.folder / "documents" / f"{work.job_hash.hex()}.json"

@@ -63,7 +63,9 @@ def test_a_job_is_run_metered_reported_and_brought(real: Stand) -> None:
     said = real.result(lease)
     assert (said["exit_code"], said["log"], said["files"]) == (0, "hello\n", {"out/answer.txt": "NDIK"})
     assert [one.to_s for one in real.check_result(lease)] == [product.start_s + 1_000, product.end_s]
+    # What strangers left is gone.
     assert not list((real.folder / "agent" / "runs").iterdir())
+    assert not list((real.folder / "agent" / "documents").iterdir())
     ended = real.world.delivery.accept(lease).send(real.world.buyer).value
     assert (ended.to_holder_micro, ended.delivered_milli) == (0, FULL)
 

@@ -4,7 +4,6 @@ import json
 import os
 from typing import Any
 
-import numpy
 import pytest
 from eth_utils.crypto import keccak
 from hypothesis import given
@@ -12,6 +11,7 @@ from hypothesis import strategies as st
 
 from ledger.agent import measure as module
 from ledger.agent.measure import Figure, Measured, evidence_signer, measure, milli_units_of, sign_evidence, spread_bp
+from ledger.errors import InputError
 from ledger.product import ComputeClass
 from ledger.standard import load_standard
 from tests.world import PROVIDER, STRANGER
@@ -87,6 +87,14 @@ def test_the_spread_is_of_the_middle_half(rates: list[float]) -> None:
     assert spread_bp([0.0, 0.0]) == 0
 
 
-def test_a_product_is_a_product() -> None:
-    turn = module._product(numpy.float32)
-    assert turn() > 0
+def test_a_machine_that_does_other_work_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    for share_bp, quiet in ((9_999, True), (4_000, False)):
+        monkeypatch.setattr(module, "_products", lambda *_, share_bp=share_bp: ([1.0, 1.0], share_bp))
+        monkeypatch.setattr(module, "_benchmarks", lambda *_: [])
+        assert measure(2).machine["quiet"] is quiet
+
+
+def test_a_benchmark_that_does_not_run_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_SIZE", -1)
+    with pytest.raises(InputError, match="did not run"):
+        measure(2)
