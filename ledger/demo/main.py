@@ -125,8 +125,9 @@ def _stay(day: Day, url: str, terminal: Terminal) -> None:
         terminal.print(f"  export COMPUTE_LEDGER_{name}={value}", soft_wrap=True)
     terminal.print("  .venv/bin/compute-ledger --help\n")
     terminal.print(accounts_table(day))
-    terminal.print("Everybody knows these keys: use them nowhere else.")
+    # Whoever reads the last line may press Ctrl-C before it is over.
     try:
+        terminal.print("Everybody knows these keys: use them nowhere else.")
         while True:
             time.sleep(1)
     except KeyboardInterrupt:

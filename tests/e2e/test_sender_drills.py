@@ -122,7 +122,7 @@ def test_two_processes_with_one_key_are_one_sender(node: LocalNode, tmp_path: Pa
         said.append([process.stdout.readline().strip() for _ in range(30)])
     for process in processes:
         process.kill()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     sent = [int(line.split()[0]) for lines in said for line in lines if line.endswith("sent")]
     assert len({place // 100 for place in sent}) == 1, said
     assert sorted(line.split()[1] for lines in said for line in lines) == ["busy"] * 30 + ["sent"] * 30
@@ -187,4 +187,4 @@ def test_ever_more_threads_share_commits(node: LocalNode, tmp_path: Path) -> Non
     chain.request("evm_mine")
     assert all(receipt.succeeded for receipt in sender.wait_all(sents))
     assert sorted(effects(chain)) == datas(*range(200))
-    assert took_s < 20
+    assert took_s < 60

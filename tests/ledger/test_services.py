@@ -28,7 +28,7 @@ def numbers(folder: Path, name: str = "writer") -> list[int]:
 
 
 def until(true: Callable[[], object]) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline
         time.sleep(0.02)

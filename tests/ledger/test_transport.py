@@ -112,17 +112,21 @@ def test_connection_that_the_node_closed_while_idle_is_not_used_again() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listening:
         said = b'{"jsonrpc": "2.0", "id": 0, "result": 1}'
 
+        closed = threading.Event()
+
         def answer_once_each() -> None:
             for _ in range(2):
                 peer, _address = listening.accept()
                 with peer:
                     peer.recv(65_536)
                     peer.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n" % len(said) + said)
+                closed.set()
 
         thread = threading.Thread(target=answer_once_each)
         thread.start()
         transport = Transport(f"http://127.0.0.1:{listening.getsockname()[1]}", 5)
         assert transport.ask([("one", ())])[0]["result"] == 1
+        assert closed.wait(60)
         # The end of the connection takes a moment to arrive.
         time.sleep(0.05)
         assert transport.ask([("two", ())])[0]["result"] == 1

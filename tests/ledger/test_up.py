@@ -36,7 +36,7 @@ def running(folder: Path, *options: str) -> Iterator[tuple[str, "subprocess.Pope
             yield f"http://127.0.0.1:{port}", process
         finally:
             process.send_signal(signal.SIGINT)
-            assert process.wait(60) == 0
+            assert process.wait(120) == 0
 
 
 def until(true: Callable[[], object], told: Callable[[], str] = str) -> None:
@@ -47,7 +47,7 @@ def until(true: Callable[[], object], told: Callable[[], str] = str) -> None:
 
 
 def read(url: str) -> dict[str, object]:
-    with urlopen(url, timeout=10) as answer:
+    with urlopen(url, timeout=30) as answer:
         found: dict[str, object] = json.load(answer)
         return found
 

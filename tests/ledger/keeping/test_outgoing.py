@@ -20,7 +20,7 @@ def task(world: World, key: str, amount_micro: int = 1) -> Task:
 def ends(outgoing: Outgoing) -> list[Ended]:
     """All that is under way, when it has ended."""
     found = []
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while len(outgoing) and time.monotonic() < deadline:
         found += outgoing.ended()
     return found

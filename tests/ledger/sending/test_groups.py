@@ -29,13 +29,13 @@ def test_those_that_come_meanwhile_are_served_together_and_no_more_than_told() -
     def work(items: Sequence[int]) -> Sequence[int]:
         sizes.append(len(items))
         started.set()
-        assert go_on.wait(10)
+        assert go_on.wait(60)
         return items
 
     groups: Groups[int, int] = Groups(work, most=4)
     with ThreadPoolExecutor(8) as pool:
         first = pool.submit(groups.do, 0)
-        assert started.wait(10)
+        assert started.wait(60)
         others = [pool.submit(groups.do, item) for item in range(1, 7)]
         while groups.waiting() < 6:
             pass

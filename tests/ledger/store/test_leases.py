@@ -35,7 +35,7 @@ def test_two_that_collide_on_postgresql_both_end(leases: Opener, postgres_url: S
     for one in (first, second):
         one.write(lambda connection: connection.exec_driver_sql("CREATE TABLE IF NOT EXISTS sums (n int)"))
     first.write(lambda connection: connection.exec_driver_sql("INSERT INTO sums VALUES (0)"))
-    meet = Barrier(2, timeout=10)
+    meet = Barrier(2, timeout=60)
     tries: list[int] = []
 
     def raised(place: int) -> Callable[[Connection], None]:
@@ -52,7 +52,7 @@ def test_two_that_collide_on_postgresql_both_end(leases: Opener, postgres_url: S
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(20)
+        thread.join(60)
     assert len(tries) >= 3, "they did not collide"
     with first.store.read() as connection:
         assert connection.exec_driver_sql("SELECT n FROM sums").scalar() == 2
