@@ -79,7 +79,7 @@ def show_preview(session: Session, found: DispatchPreview) -> None:
         left = [(found.jobs[one.job].name, one.unit_hours, one.why.value, one.text) for one in found.left]
         console.table(("job", "unit-hours", "why", "by how much"), left, "What is left over")
     placed = f"{found.unit_hours:,} of {found.wanted_unit_hours:,}"
-    totals = {"unit-hours placed": placed, "cost at the offers' prices": format_usd(found.cost_micro)}
+    totals: dict[str, Any] = {"unit-hours placed": placed, "cost at the offers' prices": format_usd(found.cost_micro)}
     totals |= {"expected by the books": format_usd(found.expected_micro), "escrow": format_usd(found.escrow_micro)}
     totals |= {"gas of the bids": found.gas} if found.gas else {}
     console.record("Together", totals | {"proven": found.verified})

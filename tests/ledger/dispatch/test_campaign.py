@@ -82,7 +82,7 @@ class Crash(BaseException):
 
 
 class Trap:
-    """Lets so many effects happen, and ends the process before or after the next one."""
+    """Lets so many effects happen, and ends the process before the next one: between two of them nothing is done."""
 
     def __init__(self, after: int) -> None:
         self.left = after
@@ -91,9 +91,7 @@ class Trap:
     def around(self, effect: Callable[..., Any]) -> Callable[..., Any]:
         def guarded(*args: Any, **named: Any) -> Any:
             self._step()
-            result = effect(*args, **named)
-            self._step()
-            return result
+            return effect(*args, **named)
 
         return guarded
 
@@ -115,7 +113,7 @@ def drive(fair: Bazaar, store: Store, jobs: list[JobSpec], trap: Trap, patch: py
     patch.setattr(Sender, "wait", trap.around(Sender.wait))
     number = fair.campaigns(store).start(jobs, BUYER.address).number
     state = None
-    for place in range(4):
+    for place in range(3):
         if place == 1:
             fair.end_round()
         state = alive(fair, store, lambda campaign: campaign.advance(BUYER), number)
@@ -140,8 +138,7 @@ def alive(fair: Bazaar, store: Store, work: Callable[[Campaign], CampaignState],
 def scenario(fair: Bazaar, after: int, patch: pytest.MonkeyPatch) -> bool:
     """Runs one, with a crash at that effect; whether there was one that far."""
     hours = hours_ahead(fair, 2)
-    fair.offer(fair.sites[FRANKFURT][0], [wide(hour) for hour in hours], 300, tick=400)
-    fair.offer(fair.sites[TOKYO][0], [wide(hour) for hour in hours], 300, tick=405)
+    fair.offer(fair.sites[FRANKFURT][0], [wide(hour) for hour in hours], 500, tick=400)
     store, trap = open_store(IN_MEMORY), Trap(after)
     before = {row.lease for row in leases(fair.store, holder=BUYER.address, limit=10_000)}
     state = drive(fair, store, [wanted(hours, 400)], trap, patch)
@@ -155,7 +152,7 @@ def scenario(fair: Bazaar, after: int, patch: pytest.MonkeyPatch) -> bool:
     assert state.phase is Phase.RUNNING
     assert state.jobs[0].running == 800
     assert {row.lease for row in mine} == set(state.jobs[0].leases)
-    assert kinds(state) == {(StepKind.BID, StepState.DONE): 2, (StepKind.REDEEM, StepState.STANDS): 4}
+    assert kinds(state) == {(StepKind.BID, StepState.DONE): 2, (StepKind.REDEEM, StepState.STANDS): 2}
     store.close()
     return trap.sprung
 
@@ -167,8 +164,8 @@ def test_crash_between_any_two_steps_buys_and_redeems_nothing_twice(
     after = 0
     while scenario(fair, after, monkeypatch):
         after += 1
-    # Two plans, two bids, four redemptions, and what is noted of each: all of it is passed.
-    assert after > 40
+    # Two plans, two bids, two redemptions, and what is noted of each: all of it is passed.
+    assert after > 15
 
 
 def test_two_processes_that_plan_at_once_keep_one_plan(fair: Bazaar, monkeypatch: pytest.MonkeyPatch) -> None:
