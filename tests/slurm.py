@@ -25,6 +25,11 @@ WAIT_S_MAX = 90
 
 # As in tests/postgres.py: the daemon stops when its standard input ends, also by the death of whoever holds it.
 _LEASH = '"$@" & child=$!; read -r _; kill -TERM "$child" 2>/dev/null; wait "$child"'
+# What slurmd leaves when it ends: keepers of jobs, which wait for a controller for ever.
+_SWEEP = (
+    '; for one in /proc/[0-9]*; do [ "$(cat "$one/comm" 2>/dev/null)" = slurmstepd ] && '
+    '[ "$(readlink "$one/cwd")" = "$PWD" ] && kill -KILL "${one#/proc/}"; done'
+)
 _NODE = "LEDGER_SLURM_NODE"
 _PATH = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin"
 
@@ -147,7 +152,7 @@ class Cluster:
     def _start(self, name: str, *options: str) -> None:
         with (self.folder / f"{name}.log").open("ab") as log:
             self._daemons[name] = subprocess.Popen(
-                ["/bin/sh", "-c", _LEASH, "sh", name, *options],
+                ["/bin/sh", "-c", _LEASH + (_SWEEP if name == "slurmd" else ""), "sh", name, *options],
                 stdin=subprocess.PIPE,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -178,10 +183,8 @@ class Cluster:
                 with suppress(OSError):
                     number = int(process.name)
                     parents[number] = int((process / "stat").read_text().rpartition(")")[2].split()[1])
-                    if self._is_of_node((process / "environ").read_bytes().split(b"\0")):
+                    if self._is_of_node(process):
                         marked.add(number)
-        # A job's keeper writes its title over its environment: it is known by its child.
-        marked |= {parents[one] for one in marked if _name_of(parents[one]) == "slurmstepd"}
         while more := {child for child, parent in parents.items() if parent in marked} - marked:
             marked |= more
         # First those who would tell the controller that their job was killed: a node without power says nothing.
@@ -189,7 +192,11 @@ class Cluster:
             with suppress(ProcessLookupError):
                 os.kill(number, signal.SIGKILL)
 
-    def _is_of_node(self, environment: list[bytes]) -> bool:
+    def _is_of_node(self, process: Path) -> bool:
+        # A job's keeper writes its title over its environment: it is known by where it stands.
+        if _name_of(int(process.name)) == "slurmstepd":
+            return (process / "cwd").readlink() == self.folder
+        environment = (process / "environ").read_bytes().split(b"\0")
         names = {one.partition(b"=")[0] for one in environment}
         return f"SLURM_CONF={self.config}".encode() in environment and bool(names & {_NODE.encode(), b"SLURM_JOB_ID"})
 
