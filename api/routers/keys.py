@@ -15,13 +15,15 @@ from ledger import ApiKey
 
 router = Noun(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 422, 429, 503))
 
+KeyId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", examples=["9f2c7a5e0b7d4d2b"])]
 _SECONDS_PER_DAY = 86_400
 _DEFAULT_MICRO = 10_000 * 10**6
 
 
 class KeyBody(Body):
     """A key to be made: with an account of its own, or for the caller's. `withdraw_to` are the only addresses that it
-    may send money or units to."""
+    may send money or units to: said when the key is made, and changed by the admin alone (who steals a key cannot add
+    an address to it; on a demo market, which has no admin, nobody can)."""
 
     name: str = Field(min_length=1, max_length=80, examples=["trading desk"])
     scopes: list[Literal["buyer", "provider", "read"]] = Field(min_length=1, max_length=3, examples=[["buyer", "read"]])
@@ -62,6 +64,24 @@ def make_key(body: KeyBody, work: Work, caller: Admin) -> NewKey:
     return NewKey(key=secret, **key_shape(key, work).model_dump())
 
 
+class AllowBody(Body):
+    """The only addresses that the key may send money or units to from now on."""
+
+    withdraw_to: list[Address] = Field(max_length=10)
+
+
+@router.put("/{key_id}/withdraw-to", summary="Say anew where a key may send things: the admin alone")
+def allow_addresses(work: Work, caller: Who, key_id: KeyId, body: AllowBody) -> KeyShape:
+    # Not whoever may make keys: on a demo market that is anybody, a thief of the key as well.
+    if caller.key is None and caller.wallet is None and not caller.admin:
+        raise NotAuthenticated("Only the admin says where a key may send things.", "Send the admin's key.")
+    if not caller.admin:
+        raise NotAllowed("Only the admin says where a key may send things.", "Ask whoever runs this API.")
+    if not work.accounts.allow(key_id, frozenset(body.withdraw_to)):
+        raise NotThere(f"There is no living key {key_id}.", "GET /keys lists them.")
+    return next(key_shape(one, work) for one in work.accounts.listed() if one.key_id == key_id)
+
+
 @router.get("", summary="The caller's keys; the admin's are all")
 def list_keys(work: Work, caller: Who) -> list[KeyShape]:
     if not caller.admin and caller.address is None:
@@ -70,9 +90,7 @@ def list_keys(work: Work, caller: Who) -> list[KeyShape]:
 
 
 @router.delete("/{key_id}", status_code=204, response_class=Response, summary="End a key at once")
-def end_key(
-    work: Work, caller: Who, key_id: Annotated[str, InPath(pattern="^[0-9a-f]{16}$", examples=["9f2c7a5e0b7d4d2b"])]
-) -> Response:
+def end_key(work: Work, caller: Who, key_id: KeyId) -> Response:
     if not caller.admin and caller.address is None:
         raise NotAuthenticated("Only its owner or the admin ends a key.")
     mine = {one.key_id for one in work.accounts.listed(None if caller.admin else caller.address)}

@@ -155,6 +155,12 @@ class Accounts:
         wanted = select(_keys).order_by(_keys.c.created_s, _keys.c.key_id)
         return self._keys(wanted if address is None else wanted.where(_keys.c.address == address))
 
+    def allow(self, key_id: str, withdraw_to: frozenset[str]) -> bool:
+        """Says anew where a key may send things; whether there is such a living key."""
+        said = update(_keys).where(_keys.c.key_id == key_id, _keys.c.revoked_s.is_(None))
+        with self.store.write() as connection:
+            return bool(connection.execute(said.values(withdraw_to=",".join(sorted(withdraw_to)))).rowcount)
+
     def revoke(self, key_id: str, now_s: int) -> bool:
         """Ends a key at once; whether there was one to end."""
         ended = update(_keys).where(_keys.c.key_id == key_id, _keys.c.revoked_s.is_(None)).values(revoked_s=now_s)

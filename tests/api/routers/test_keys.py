@@ -1,8 +1,12 @@
 """Keys: shown once, theirs alone, ended at once."""
 
+from dataclasses import replace
+
 import pytest
 
-from tests.api.stage import Stage, new_key
+from api.auth import now_s
+from ledger import Secret
+from tests.api.stage import Stage, done, new_key
 
 
 def auth(key: str) -> dict[str, str]:
@@ -55,3 +59,37 @@ def test_what_cannot_be_is_refused(stage: Stage, change: dict[str, object]) -> N
 def test_a_key_makes_no_other(stage: Stage) -> None:
     key = new_key(stage)["key"]
     assert stage.post("/keys", {"name": "x", "scopes": ["buyer"]}, key=key).status_code == 403
+
+
+def test_money_leaves_to_an_address_that_was_named_when_the_key_was_made(stage: Stage) -> None:
+    home = stage.world.stranger.address
+    made = new_key(stage, "buyer", cash="5", withdraw_to=[home])
+    before = stage.world.market.wallet_micro(home)
+    sent = stage.post("/accounts/withdraw", {"amount": "3", "to": home}, key=made["key"], Idempotency_Key="home")
+    assert done(stage, sent)["state"] in {"included", "safe", "final"}
+    assert stage.world.market.wallet_micro(home) == before + 3_000_000
+    assert stage.world.market.cash_micro(made["address"]) == 2_000_000
+
+
+def test_who_steals_a_key_adds_no_address_to_it(stage: Stage) -> None:
+    made = new_key(stage, "buyer", "provider", withdraw_to=[stage.world.stranger.address])
+    path, thief = f"/keys/{made['key_id']}/withdraw-to", {"withdraw_to": ["0x" + "44" * 20]}
+    assert stage.client.put(path, json=thief, headers=auth(made["key"])).status_code == 403
+    # Here anybody may make keys, and yet says nothing of those that are there.
+    assert stage.client.put(path, json=thief).status_code == 401
+    wallet = stage.services.accounts.open_session(made["address"], now_s(), 60)
+    assert stage.client.put(path, json=thief, headers=auth(wallet)).status_code == 403
+    [kept] = stage.client.get("/keys", headers=auth(made["key"])).json()
+    assert kept["withdraw_to"] == [stage.world.stranger.address]
+
+
+def test_the_admin_alone_says_it_anew(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = new_key(stage)
+    monkeypatch.setattr(stage.services, "settings", replace(stage.settings, admin_key=Secret("the admin's")))
+    path, address = f"/keys/{made['key_id']}/withdraw-to", stage.world.stranger.address
+    said = stage.client.put(path, json={"withdraw_to": [address]}, headers=auth("the admin's"))
+    assert (said.status_code, said.json()["withdraw_to"]) == (200, [address])
+    assert "key" not in said.json()
+    nobody = "/keys/" + "0" * 16 + "/withdraw-to"
+    unknown = stage.client.put(nobody, json={"withdraw_to": []}, headers=auth("the admin's"))
+    assert unknown.status_code == 404
