@@ -25,9 +25,9 @@ export async function startSession() {
   if (!text) return;
   current = JSON.parse(text);
   if (current.kind === "wallet") {
+    // One that does not answer now is asked again when something is to be signed.
     const { reconnect } = await import("/web/wallets.js");
-    current = await reconnect(current);
-    if (!current) keep(KEPT, null);
+    current = await reconnect(current).catch(() => current);
   }
 }
 

@@ -26,13 +26,20 @@ export async function connect({ info, provider }) {
   return { kind: "wallet", address: account, rdns: info?.rdns ?? "injected", name: null, provider };
 }
 
-/** The wallet of last time, without a window opening; null where it is gone or no longer willing. */
+/** The wallet of last time, without a window opening; one that is locked or gone is asked when it is to sign. */
 export async function reconnect(known) {
   const wallets = await discover();
-  const wallet = wallets.find(({ info }) => info?.rdns === known.rdns);
-  const accounts = wallet ? await wallet.provider.request({ method: "eth_accounts" }) : [];
-  const mine = accounts.find((each) => each.toLowerCase() === known.address.toLowerCase());
-  return mine ? { ...known, provider: wallet.provider } : null;
+  return { ...known, provider: wallets.find(({ info }) => info?.rdns === known.rdns)?.provider ?? null };
+}
+
+/** The provider of who acts, with the account open: asks for it where the wallet is locked or has refused before. */
+async function awake(who) {
+  who.provider ??= (await reconnect(who)).provider;
+  if (!who.provider) throw new Error(t("wallet.gone"));
+  const has = (accounts) => accounts.some((each) => each.toLowerCase() === who.address.toLowerCase());
+  if (!has(await who.provider.request({ method: "eth_accounts" })) && !has(await who.provider.request({ method: "eth_requestAccounts" }))) throw new Error(t("wallet.other", { address: who.address }));
+  await useChain(who.provider);
+  return who.provider;
 }
 
 const chainHex = () => `0x${Number(market().chain_id).toString(16)}`;
@@ -58,8 +65,9 @@ async function useChain(provider) {
 const HEX_FIELDS = ["to", "data", "value", "gas", "maxFeePerGas", "maxPriorityFeePerGas"];
 
 /** Sends a transaction that the API built; gives its hash. Nonce and chain are the wallet's own to say. */
-export async function send({ provider, address }, transaction) {
-  await useChain(provider);
+export async function send(who, transaction) {
+  const { address } = who;
+  const provider = await awake(who);
   const asked = { from: address };
   for (const name of HEX_FIELDS) if (transaction[name] !== undefined) asked[name] = hex(transaction[name]);
   return provider.request({ method: "eth_sendTransaction", params: [asked] });
@@ -68,21 +76,25 @@ export async function send({ provider, address }, transaction) {
 const hex = (value) => (typeof value === "number" ? `0x${value.toString(16)}` : value);
 
 /** Signs typed data, which the wallet shows field by field. */
-export async function signTyped({ provider, address }, typedData) {
-  await useChain(provider);
+export async function signTyped(who, typedData) {
+  const { address } = who;
+  const provider = await awake(who);
   return provider.request({ method: "eth_signTypedData_v4", params: [address, JSON.stringify(typedData)] });
 }
 
 /** Signs a text, which the wallet shows as it is. */
-export async function signText({ provider, address }, text) {
+export async function signText(who, text) {
+  const { address } = who;
+  const provider = await awake(who);
   const hex = `0x${[...new TextEncoder().encode(text)].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   return provider.request({ method: "personal_sign", params: [hex, address] });
 }
 
 /** Whether the wallet can do several calls at once or not at all (EIP-5792). */
-export async function canBatch({ provider, address }) {
+export async function canBatch(who) {
+  const { address } = who;
+  const provider = await awake(who);
   try {
-    await useChain(provider);
     const able = await provider.request({ method: "wallet_getCapabilities", params: [address, [chainHex()]] });
     return ["supported", "ready"].includes(able?.[chainHex()]?.atomic?.status);
   } catch {

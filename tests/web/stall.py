@@ -21,6 +21,7 @@ PACKAGES = {
     "uplot.css": "uplot/dist/uPlot.min.css",
 }
 TYPES = {".js": "text/javascript", ".css": "text/css", ".html": "text/html; charset=utf-8", ".svg": "image/svg+xml"}
+PAY_TO = "0x" + "ee" * 20
 POLICY = "default-src 'self'"
 
 
@@ -58,7 +59,11 @@ def answer(paper: Paper, path: str, query: dict[str, str], body: Any) -> Any:
             }
             for n in range(8)
         ],
-        "keys": lambda: {"key": "cl_test", "key_id": "1", "address": ME},
+        "keys": lambda: (
+            [{"key_id": "1", "address": ME, "withdraw_to": [PAY_TO], "revoked_s": None}]
+            if body is None
+            else {"key": "cl_test", "key_id": "1", "address": ME}
+        ),
     }
     if noun not in plain:
         raise Problem(404, f"There is no {path}.", "Ask for something else.")

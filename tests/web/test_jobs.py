@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.web.stall import Stall
+from tests.web.stall import PAY_TO, Stall
 from tests.web.test_page import page_of, show
 
 CSV = "name,units,hours\ntrain,8000,6\nserve,600,4\n"
@@ -106,3 +106,19 @@ def test_site_shows_its_record_to_anyone_and_its_provider_announces_downtime(pag
     expect(page.locator(".notice.good")).to_be_visible()
     noun, body = stall.paper.sent[-1]
     assert (noun, body["note"], body["to_hour"] - body["from_hour"]) == ("sites/maintenance", "new cooling", 4)
+
+
+def test_account_kept_here_pays_out_to_the_address_that_was_named_for_it(page: Page, stall: Stall) -> None:
+    show(page, "portfolio")
+    page.click("text=Deposit or withdraw")
+    to = page.get_by_label("To", exact=True)
+    expect(to).to_have_value(PAY_TO)
+    page.locator("form", has=to).get_by_role("button").click()
+    expect(page.locator(".notice.good")).to_be_visible()
+    assert stall.paper.sent[-1] == ("withdraw", {"amount": "1000 USD", "to": PAY_TO})
+
+
+def test_open_round_is_told_on_the_board_and_beside_an_order(page: Page) -> None:
+    show(page, "")
+    expect(page.locator("main")).to_contain_text("closes in")
+    expect(page.locator(".ticket .cost", has_text="In this round")).to_contain_text("wanted")

@@ -253,6 +253,73 @@ def test_provider_registers_is_attested_and_offers_a_day(browser: Browser, marke
         expect(card.locator(".heat rect.level3").first).to_be_visible()
 
 
+def reported(market: Stage, units: int) -> int:
+    """A lease of the buyer's whose provider reports the half of it."""
+    world, product = market.world, market.world.product(1)
+    site = world.site()
+    round_ = world.new_round()
+    world.market.offer(site, product, units, tick=400).send(world.provider)
+    world.market.bid(product, units, tick=400).send(world.buyer)
+    world.finish(product, round_)
+    lease = world.delivery.redeem(product, site, units, b"job").send(world.buyer).value
+    world.clock.go_to(product.start_s + 1)
+    world.delivery.report(lease, units * 500, b"\x02" * 32).send(world.provider)
+    market.catch_up()
+    return lease
+
+
+def test_wallet_disputes_a_report_after_it_was_locked(browser: Browser, market: Stage) -> None:
+    lease, wallet = reported(market, 100), wallet_of(market, BUYER)
+    with opened(browser, market, wallet) as page:
+        page.goto("/")
+        connect_wallet(page)
+        page.goto("/#/portfolio")
+        card = page.locator(f".leasecard[data-key='{lease}']")
+        card.locator("summary").click()
+        card.locator("input").fill("It stopped half way.")
+        wallet.refuses.add("eth_sendTransaction")
+        card.locator("button >> text=Dispute").click()
+        expect(page.locator(".notice.bad")).to_contain_text("You declined this in your wallet.")
+        wallet.refuses.clear()
+        card.locator("button >> text=Dispute").click()
+        expect(card.locator(".badge")).to_have_text("disputed")
+
+
+def test_throw_away_key_and_account_kept_here_answer_reports(browser: Browser, market: Stage) -> None:
+    for kind in ("Throw-away key in this browser", "Account without a wallet"):
+        code = offered(market, 80)
+        with opened(browser, market) as page:
+            buy(page, code, 80, "2.50")
+            page.click(f"text={kind}")
+            expect(page.locator(".notice.good", has_text="Buy 80 units")).to_be_visible()
+            assert_holds(page, market, code, 80)
+            page.click("td >> text=Use")
+            page.click("text=Make it a lease")
+            card = page.locator(".leasecard")
+            expect(card).to_contain_text("80 units")
+            product = Product.from_code(code)
+            market.world.clock.go_to(product.start_s + 1)
+            lease = int(card.get_attribute("data-key") or "")
+            market.world.delivery.report(lease, 80_000, b"\x02" * 32).send(market.world.provider)
+            market.catch_up()
+            card.locator("button >> text=Accept").click()
+            expect(card.locator(".badge")).to_have_text("ended")
+
+
+def test_provider_reports_with_its_wallet(browser: Browser, market: Stage) -> None:
+    world = market.world
+    lease, product = world.lease()
+    world.clock.go_to(product.start_s + 1)
+    market.catch_up()
+    with opened(browser, market, wallet_of(market, PROVIDER)) as page:
+        page.goto("/#/provider")
+        connect_wallet(page)
+        card = page.locator(f".leasecard[data-key='{lease}']")
+        card.locator("input").fill("50")
+        card.locator("button >> text=Report").click()
+        expect(page.locator(f".leasecard[data-key='{lease}'] .badge")).to_have_text("reported")
+
+
 def test_auditor_recomputes_a_clearing_and_runs_an_audit(browser: Browser, market: Stage) -> None:
     # An order in the last block, and then an account that gets gas: a faucet must not spoil what an audit proves.
     offered(market)

@@ -4,7 +4,7 @@ import { facts, get, post } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { follow, nothing } from "/web/parts/notice.js";
-import { copyButton } from "/web/parts/fields.js";
+import { copyButton, field } from "/web/parts/fields.js";
 import { openSheet } from "/web/parts/sheet.js";
 import { act, become, identity, settled } from "/web/session.js";
 
@@ -58,10 +58,12 @@ async function faucet() {
 
 function showChoices(body, dialog) {
   const wallets = h("div", { class: "choices" });
+  const payTo = h("input", { type: "text", class: "mono", placeholder: "0x…", autocomplete: "off", spellcheck: "false" });
   put(
     body,
     h("p", { class: "muted" }, t("account.lead")),
-    choice("key", t("account.managed"), t("account.managedText"), (button) => managed(button, dialog)),
+    choice("key", t("account.managed"), t("account.managedText"), (button) => managed(button, dialog, payTo.value.trim())),
+    h("details", {}, h("summary", {}, t("account.payTo")), field(t("account.payToAddress"), payTo, t("account.payToHint"))),
     market().faucet ? choice("local", t("account.local"), t("account.localText"), (button) => throwAway(button, dialog)) : null,
     h("h3", {}, t("account.wallets")),
     wallets,
@@ -88,9 +90,9 @@ async function listWallets(box, dialog) {
 }
 
 /** An account that the ledger keeps: it signs, the reader holds a key that can be revoked. */
-async function managed(button, dialog) {
+async function managed(button, dialog, payTo) {
   const made = await follow(button, t("account.managed"), async (told) => {
-    const { address, key } = facts(await post("/keys", { name: t("account.pageName"), scopes: ["buyer", "provider", "read"], limit_micro_per_day: 10 ** 12 }));
+    const { address, key } = facts(await post("/keys", { name: t("account.pageName"), scopes: ["buyer", "provider", "read"], limit_micro_per_day: 10 ** 12, withdraw_to: payTo ? [payTo] : [] }));
     become({ kind: "key", address, key });
     if (!market().faucet) return true;
     told(`${t("account.faucet")} …`);

@@ -16,7 +16,8 @@ export function leaseCards(leases, side, again) {
 }
 
 const stateOf = (lease) => String(lease.state).toLowerCase();
-const isOver = (lease) => ["resolved", "aborted"].includes(stateOf(lease));
+/** Whether a lease has ended. */
+export const isOver = (lease) => ["resolved", "aborted"].includes(stateOf(lease));
 
 function card(lease, side, again) {
   const { product } = lease;

@@ -2,6 +2,7 @@
 import { now, tickNow } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
 import { microOf, number, perReference, percent, referenceOf, referenceText, unitPriceText, units, usd } from "/web/format.js";
+import { get } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { market, roundSeconds } from "/web/market.js";
 import { fund, whoever } from "/web/parts/account.js";
@@ -29,8 +30,9 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     button.setAttribute("aria-disabled", "true");
     if (!state.body) return put(shown, h("p", { class: "muted" }, t("ticket.fill")));
     try {
-      const answer = await preview("/orders", state.body);
+      const [answer, depth] = await Promise.all([preview("/orders", state.body), get(`/products/${encodeURIComponent(product.product)}/depth`).catch(() => null)]);
       if (mine !== state.turn) return;
+      state.depth = depth?.data ?? null;
       state.answer = answer;
       drawCosts(shown, answer, product, state, ask);
     } catch (error) {
@@ -150,11 +152,20 @@ function drawCosts(box, answer, product, state, ask) {
     if (BigInt(costs.margin_micro ?? 0)) lines.push(line(t("ticket.margin"), usd(costs.margin_micro)));
   }
   if (answer.fee_wei) lines.push(line(t("ticket.gas"), t("ticket.ether", { amount: ether(answer.fee_wei) })));
+  if (state.depth) lines.push(line(t("ticket.round"), roundFacts(state.depth, product)));
   lines.push(line(t("ticket.clears"), h("span", { class: "number left", "data-until": answer.round_ends_s ?? now() + roundSeconds(), "data-whole": roundSeconds() })));
   put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
 const ether = (wei) => number(Number(BigInt(wei)) / 1e18, 8);
+
+/** What stands in the open round: whether there is anything to meet. */
+function roundFacts(depth, product) {
+  const sum = (levels) => number((levels ?? []).reduce((total, each) => total + each.units, 0));
+  const both = t("ticket.roundBoth", { bids: sum(depth.bids), asks: sum(depth.asks) });
+  const at = depth.indicative?.units ? t("ticket.roundPrice", { price: referenceText(depth.indicative.price, product.class_id) }) : "";
+  return h("span", { title: at }, both);
+}
 
 /** How often the last rounds cleared within this limit: the chance that history gives. */
 function chanceBar(chance, distanceBp, side) {

@@ -6,6 +6,7 @@ import { all, query } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { classes, grades, latencyOf, roundSeconds, tiers } from "/web/market.js";
 import { className, gradeName, placeName, productLink, starts, tierName } from "/web/names.js";
+import { renew } from "/web/renew.js";
 import { spark } from "/web/charts/spark.js";
 import { buyLine } from "/web/parts/buyline.js";
 import { changeMark } from "/web/parts/change.js";
@@ -20,6 +21,7 @@ export async function open() {
   const state = { products: [], more: false };
   const headline = h("div", { class: "indices" });
   const board = h("div", { class: "board" });
+  const round = h("p", { class: "muted" });
   const load = async () => {
     const answer = await all(`/products${query({ open: true, limit: LIMIT })}`, 1000);
     state.products = answer.data;
@@ -28,6 +30,7 @@ export async function open() {
   const buy = buyLine(() => state.products);
   const draw = () => {
     put(headline, indices(state.products));
+    renew(round, roundNow(state.products));
     drawBoard(board, state.products.filter(wanted));
   };
   draw();
@@ -43,9 +46,18 @@ export async function open() {
     { class: "page" },
     h("section", { class: "hero" }, h("h1", {}, t("board.title")), h("p", { class: "lead" }, t("board.lead")), buy.node),
     headline,
-    h("section", {}, h("header", { class: "section" }, h("h2", {}, t("board.products")), filters(state, draw)), board),
+    h("section", {}, h("header", { class: "section" }, h("h2", {}, t("board.products")), filters(state, draw)), round, board),
   );
   return { node, title: t("board.name"), update, close: () => reload.stop() };
+}
+
+/** The round that is open: when it closes, and what waits in it. */
+function roundNow(products) {
+  if (!products.length) return null;
+  const { round, round_ends_s } = products[0];
+  const busy = products.filter((each) => each.orders_open);
+  const waiting = t("board.roundOrders", { count: number(busy.reduce((sum, each) => sum + each.orders_open, 0)), products: number(busy.length) });
+  return [t("board.round", { round: number(round) }), " ", h("strong", { class: "number left", "data-until": round_ends_s, "data-whole": roundSeconds() }), ` · ${waiting}`];
 }
 
 const wanted = (product) =>

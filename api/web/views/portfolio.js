@@ -3,23 +3,26 @@ import { again } from "/web/again.js";
 import { h } from "/web/dom.js";
 import { renew } from "/web/renew.js";
 import { dollars, moment, momentBoth, number, short, units, usd } from "/web/format.js";
-import { get } from "/web/http.js";
+import { facts, get } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { productLink, productOf } from "/web/names.js";
 import { fund, openAccount } from "/web/parts/account.js";
 import { field, section, table, tile } from "/web/parts/fields.js";
-import { leaseCards } from "/web/parts/leases.js";
+import { isOver, leaseCards } from "/web/parts/leases.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { orderRows, productCell } from "/web/parts/orders.js";
 import { redeemButton } from "/web/parts/redeem.js";
 import { act, actAll, address, apiKey, identity, settled } from "/web/session.js";
 
+const PAUSE_MS = 400;
+
 export async function open() {
   if (!identity()) return { node: welcome(), title: t("nav.portfolio"), personal: true };
   const boxes = { money: h("div", { class: "tiles" }), units: h("div"), orders: h("div"), leases: h("div"), lines: h("div") };
-  const draw = () => drawAll(boxes);
-  const redraw = again(draw);
+  let open = false;
+  const draw = async () => (open = await drawAll(boxes));
+  const redraw = again(draw, PAUSE_MS);
   await draw();
   const node = h(
     "div",
@@ -34,7 +37,8 @@ export async function open() {
   );
   const mine = address().toLowerCase();
   const update = (kind, event) => {
-    if (kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) redraw();
+    // What a provider says of a lease names the provider: who has a lease that runs looks at each block.
+    if (open || kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) redraw();
   };
   return { node, title: t("portfolio.title"), update, personal: true, close: () => redraw.stop() };
 }
@@ -43,6 +47,7 @@ function welcome() {
   return h("div", { class: "page narrow" }, h("h1", {}, t("portfolio.title")), h("p", { class: "lead" }, t("portfolio.welcome")), h("button", { class: "primary", onclick: openAccount }, t("account.connect")));
 }
 
+/** Draws everything; says whether a lease has not ended. */
 async function drawAll(boxes) {
   const path = `/accounts/${address()}`;
   const [account, statement, leases, recent] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`), get(`/orders?owner=${address()}&limit=12`)]);
@@ -53,6 +58,7 @@ async function drawAll(boxes) {
   renew(boxes.orders, orderRows(recent.data.slice(0, 12)));
   renew(boxes.leases, leaseCards(leases.data, "holder", redraw));
   renew(boxes.lines, lines(statement.data));
+  return leases.data.some((lease) => !isOver(lease));
 }
 
 function tiles(account, leases) {
@@ -92,7 +98,9 @@ function moneyForms(draw) {
     }
     return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));
   };
-  const to = h("input", { type: "text", value: address(), autocomplete: "off", spellcheck: "false" });
+  const to = h("input", { type: "text", value: address(), autocomplete: "off", spellcheck: "false", list: "pay-to" });
+  const known = h("datalist", { id: "pay-to" });
+  if (identity().kind === "key") payTo(to, known).catch(() => null);
   const withdraw = async (micro) => settled(await act("/accounts/withdraw", { amount: text(micro), to: to.value.trim() }));
   const faucet = async (event) => {
     await fund(event.currentTarget);
@@ -102,8 +110,16 @@ function moneyForms(draw) {
     "details",
     { class: "money" },
     h("summary", {}, t("money.title")),
-    h("div", { class: "row" }, form("deposit", deposit), form("withdraw", withdraw, field(t("money.to"), to)), market().faucet ? h("button", { onclick: faucet }, t("account.faucet")) : null),
+    h("div", { class: "row" }, form("deposit", deposit), form("withdraw", withdraw, [field(t("money.to"), to), known]), market().faucet ? h("button", { onclick: faucet }, t("account.faucet")) : null),
   );
+}
+
+/** The addresses that a key may pay out to; the first of them stands in the field. */
+async function payTo(to, known) {
+  const keys = facts(await get("/keys", { key: apiKey() }));
+  const addresses = [...new Set(keys.flatMap((each) => (each.revoked_s === null ? each.withdraw_to : [])))];
+  if (addresses.length) to.value = addresses[0];
+  known.append(...addresses.map((each) => h("option", { value: each })));
 }
 
 function holdings(rows, redraw) {
