@@ -227,7 +227,8 @@ def _work(size: Size) -> None:
     wrong = verify(jobs, supplies, latencies, plan)
     done_s, used = time.monotonic(), time.process_time() - began
     assert wrong == [], wrong
-    assert len(group_jobs(jobs)) == size.kinds
+    # Where hours are few, chance draws some kinds twice.
+    assert len(group_jobs(jobs)) >= 0.99 * size.kinds
     found = {
         "plan_s": planned_s - started_s,
         "verify_s": done_s - planned_s,

@@ -111,3 +111,10 @@ def test_certificate_of_another_length_is_refused(name: str) -> None:
     supplies = [Supply(1, 1, METROS[0], HOUR, 2, 1)]
     plan = make_plan(jobs, supplies, LATENCIES)
     assert broken(Instance(jobs, supplies), plan, **{name: np.array([0, 0])})
+
+
+def test_a_worth_above_its_price_is_refused_where_units_are_free() -> None:
+    jobs = [JobSpec("a", 1, 2, 1, HOUR, HOUR + 2, 5)]
+    supplies = [Supply(1, 1, METROS[0], HOUR, 3, 1)]
+    plan = make_plan(jobs, supplies, LATENCIES)
+    assert Rule.SLACK in broken(Instance(jobs, supplies), plan, gross=np.array([2]))

@@ -53,3 +53,11 @@ def test_shares_of_many_alike_are_few() -> None:
 def test_shares_spread_a_job_that_the_others_cannot_make_room_for() -> None:
     # Three hours of two units for two jobs of one unit and three hours: each must take one in each hour.
     assert list(shares_of([2, 2, 2], 2, 1, 3)) == [(0, 2, [(0, 1), (1, 1), (2, 1)])]
+
+
+def test_shares_take_first_what_the_others_could_not() -> None:
+    # Two jobs of four units and two hours, and five units in each of three hours: the second can take four of each.
+    shares = list(shares_of([5, 5, 5], 2, 4, 2))
+    assert [(job, count, sum(each for _, each in share)) for job, count, share in shares] == [(0, 1, 8), (1, 1, 7)]
+    assert [sum(dict(share).get(hour, 0) for _, _, share in shares) for hour in range(3)] == [5, 5, 5]
+    assert max(each for _, _, share in shares for _, each in share) <= 4
