@@ -146,6 +146,10 @@ class Progress:
         self.delivered: Counter[int] = Counter()
         self.failed: Counter[int] = Counter()
         self._busy: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self._held: Counter[tuple[int, int]] = Counter()
+        for number, units in bought_units(taken).items():
+            product = Product.from_id(number)
+            self._held.update(dict.fromkeys(((product.class_id, hour) for hour in _hours(product)), max(0, units)))
         for step in taken:
             if step.kind is StepKind.BID and step.state in OPEN:
                 self.bidding.update({int(job): part for job, part in json.loads(step.shares).items()})
@@ -156,7 +160,7 @@ class Progress:
         if step.state in OPEN:
             self.running[step.job] += unit_hours(step)
             product = Product.from_id(step.product)
-            self._busy[step.job].update(dict.fromkeys(range(product.start_hour, product.end_hour), step.units))
+            self._busy[step.job].update(dict.fromkeys(_hours(product), step.units))
         elif step.state is StepState.DONE:
             failed = failed_unit_hours(step)
             self.failed[step.job] += failed
@@ -188,16 +192,28 @@ class Progress:
             yield replace(job, hours=hours, earliest_hour=early)
 
     def _parts(self, place: int, left: int, early: int) -> Iterator[JobSpec]:
+        """The stretches of hours in which as many of its units are free: each gets what is held for its hours already,
+        and the largest ones the rest."""
         job, busy = self.jobs[place], self._busy[place]
         stretches = []
         for free, hours in groupby(range(early, job.deadline_hour), key=lambda hour: job.units - busy[hour]):
             span = list(hours)
             if free > 0:
-                stretches.append((free * len(span), free, span))
-        for room, free, span in sorted(stretches, key=lambda one: (-one[0], one[2][0])):
-            part = min(left, room)
-            left -= part
+                held = sum(min(free, self._held[job.class_id, hour]) for hour in span)
+                stretches.append((free, span, held))
+        parts = [0] * len(stretches)
+        largest = sorted(range(len(stretches)), key=lambda one: (-stretches[one][0] * len(stretches[one][1]), one))
+        for most in ([held for _, _, held in stretches], [free * len(span) for free, span, _ in stretches]):
+            for one in largest:
+                more = min(left, most[one] - parts[one])
+                parts[one] += more
+                left -= more
+        for (free, span, _), part in zip(stretches, parts, strict=True):
             yield from _exactly(replace(job, earliest_hour=span[0], deadline_hour=span[-1] + 1), part, free)
+
+
+def _hours(product: Product) -> range:
+    return range(product.start_hour, product.end_hour)
 
 
 def _exactly(job: JobSpec, part: int, units: int) -> Iterator[JobSpec]:

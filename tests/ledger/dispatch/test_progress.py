@@ -117,6 +117,16 @@ def test_parts_are_what_is_left_and_never_more_at_once_than_asked(
         assert spec.deadline_hour <= wanted.deadline_hour
 
 
+def test_hours_for_which_units_are_held_come_before_longer_stretches() -> None:
+    # It runs in its third hour; for the first one 60 units are held, and after the third there is much more room.
+    early = replace(bid(60, 60, 60), product=product(1))
+    specs, _ = Progress([job(100, 4)], [redeemed(100, 3), early]).specs(NOW_S)
+    assert {(spec.earliest_hour - HOUR, spec.deadline_hour - HOUR, spec.unit_hours) for spec in specs} == {
+        (1, 3, 60),
+        (4, 11, 240),
+    }
+
+
 def test_gang_goes_on_for_the_hours_that_failed_while_they_fit() -> None:
     taken = [
         redeemed(100, hour, StepState.DONE, delivered_milli=100_000 if hour < 4 else 0, refund_micro=hour // 4)
