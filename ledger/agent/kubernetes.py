@@ -42,7 +42,7 @@ class KubernetesExecutor:
     def start(self, run: Run) -> str:
         """The handle is the Job's name and the run's folder. The cluster has one Job of a name: a second is refused
         by itself. Raises InputError for a run that it does not take, Unavailable where it does not answer."""
-        handle = f"{run.run_id}:{run.folder}"
+        handle = f"{run.run_id}:{run.folder.absolute()}"
         if _noted(run.folder, "ended") or _noted(run.folder, "stopped"):
             return handle
         job = job_of(run, self._image, self._site)

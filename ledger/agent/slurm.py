@@ -12,7 +12,7 @@ import re
 import shutil
 import signal
 import subprocess
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ledger.agent.executor import Progress, Run, RunState, Usage
@@ -64,6 +64,8 @@ class SlurmExecutor:
         """The handle is the job's name, its number and the run's folder. Raises InputError for a job with an image, or
         more than the cluster has, and Unavailable where the controller does not answer."""
         _check(run)
+        # The node starts elsewhere than we did.
+        run = replace(run, folder=run.folder.absolute())
         number = self._started(run)
         if number is None:
             _prepare(run)
@@ -128,7 +130,8 @@ class SlurmExecutor:
             f"--comment=lease {run.lease}, {run.run_id}",
             f"--time={max(1, -(-(run.end_s - run.start_s) // 60))}",
             f"--chdir={run.folder}",
-            f"--output={run.folder / 'slurm.log'}",
+            # A % begins a pattern there.
+            "--output=" + str(run.folder / "slurm.log").replace("%", "%%"),
         ]
         options += [f"--partition={self._partition}"] if self._partition else []
         options += [f"--cpus-per-task={run.cpus}"] if run.cpus else []

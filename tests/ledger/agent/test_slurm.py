@@ -2,6 +2,7 @@
 are stopped, when their node dies, and when nobody answers."""
 
 import json
+import re
 import sys
 import time
 from itertools import count
@@ -30,7 +31,7 @@ def run_of(folder: Path, *command: str, cpus: int = 1, gpus: int = 0, image: str
     number = next(_numbers)
     document = JobDocument(command, environment, {"in/data.txt": b"seven\n"}, ("out/*",), image)
     return Run(
-        run_id=f"run-{number}-{folder.name[:20]}",
+        run_id=f"run-{number}-{re.sub('[^a-z]', '', folder.name)[:20]}",
         lease=number,
         document=document,
         folder=folder / f"run {number}",
@@ -72,6 +73,18 @@ def test_a_job_runs_with_what_is_leased_and_leaves_its_results(
     assert 2_000 <= progress.usage.wall_ms < 60_000
     assert (run.folder / "log").read_text() == "seven\n"
     assert (run.folder / "files" / "out" / "seed").read_text() == "1 $(id)\n"
+
+
+def test_a_folder_may_be_named_from_here_and_hold_what_slurm_takes_for_a_pattern(
+    executor: SlurmExecutor, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    run = run_of(Path("a %j: b"), "echo", "here")
+    handle = executor.start(run)
+    monkeypatch.chdir("/")
+    assert ended(executor, handle).exit_code == 0
+    assert (tmp_path / run.folder / "log").read_text() == "here\n"
+    assert (tmp_path / run.folder / "slurm.log").exists()
 
 
 def test_a_job_sees_the_gpus_it_leases_and_they_count_while_held(
