@@ -9,7 +9,7 @@ import os
 import platform
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -22,6 +22,7 @@ from ledger.errors import InputError
 from tests.bench import soak
 from tests.bench.dispatch.evaluate import DAYS, Wishes
 from tests.bench.dispatch.evaluate import figures as evaluated
+from tests.bench.dispatch.growth import growth_of, write_growth
 from tests.bench.dispatch.world import MIXES, Files
 from tests.bench.figures import Figure, Suite, show
 from tests.bench.suites import SUITES
@@ -46,7 +47,7 @@ def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> 
     """Runs the benchmarks of SUITE one after the other, each alone."""
     console = Console(stderr=True, highlight=False)
     figures: list[Figure] = []
-    for name, measure in _parts(suite, evaluation).items():
+    for name, measure in _parts(suite, evaluation, lambda text: console.print(f"  {text}", style="dim")).items():
         if only and only not in name:
             continue
         started = time.monotonic()
@@ -57,6 +58,8 @@ def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> 
             raise click.ClickException(str(error)) from None
         console.print(f"{name}: {time.monotonic() - started:.0f} s", style="dim")
     show(figures, Console(highlight=False))
+    if evaluation["report"] and (growth := growth_of(figures)):
+        write_growth(growth, evaluation["report"])
     record = {
         "suite": suite,
         "machine": {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.platform()},
@@ -69,7 +72,7 @@ def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> 
     sys.exit(1 if any(figure.met is False for figure in figures) else 0)
 
 
-def _parts(suite: str, evaluation: dict[str, Any]) -> Mapping[str, Suite]:
+def _parts(suite: str, evaluation: dict[str, Any], tell: Callable[[str], None]) -> Mapping[str, Suite]:
     """The suite's, the evaluation of dispatch with what was asked of it, and the soak for as long as it shall last."""
     soak.minutes = evaluation["minutes"]
     if "evaluation" not in SUITES[suite]:
@@ -82,7 +85,7 @@ def _parts(suite: str, evaluation: dict[str, Any]) -> Mapping[str, Suite]:
         seed=evaluation["seed"],
         report=evaluation["report"],
     )
-    return {**SUITES[suite], "evaluation": partial(evaluated, wishes)}
+    return {**SUITES[suite], "evaluation": partial(evaluated, wishes, tell)}
 
 
 if __name__ == "__main__":

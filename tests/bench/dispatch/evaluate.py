@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
 from multiprocessing import get_context
@@ -55,10 +55,11 @@ class Evaluation:
     tight: tuple[Tight, ...]
 
 
-def figures(wishes: Wishes | None = None) -> Iterator[Figure]:
-    """Evaluates, writes the report where one is wanted, and gives the figures that something was promised of."""
+def figures(wishes: Wishes | None = None, tell: Callable[[str], None] = lambda _: None) -> Iterator[Figure]:
+    """Evaluates, writes the report where one is wanted, and gives the figures that something was promised of. `tell` is
+    called with each part that is done."""
     wishes = wishes or Wishes()
-    found = evaluate(wishes)
+    found = evaluate(wishes, tell)
     if wishes.report is not None:
         write_report(found.world, found.needed, found.equal, found.tight, wishes.report)
         path = wishes.report / "evaluation.json"
@@ -90,7 +91,7 @@ def record(found: Evaluation, wishes: Wishes) -> dict[str, object]:
     }
 
 
-def evaluate(wishes: Wishes) -> Evaluation:
+def evaluate(wishes: Wishes, tell: Callable[[str], None] = lambda _: None) -> Evaluation:
     """Runs it all, on as many processors as there are, two at most. Raises BadData and InputError."""
     world = load_world(wishes.files, wishes.days or None, wishes.seed)
     own = {view: {policy: own_capacity(world, run) for policy, run in ALONE[view].items()} for view in VIEWS}
@@ -101,8 +102,12 @@ def evaluate(wishes: Wishes) -> Evaluation:
         for outcome in (ALONE[view][policy](world, world.jobs, scaled(world, gpus, STEPS)),)
     ]
     tasks = [(world, view, mix, own[view][BACKFILL], wishes.seed) for view in VIEWS for mix in wishes.mixes]
+    tell(f"{len(world.jobs):,} jobs of {len(world.clusters)} providers")
+    pooled = []
     with _pool() as pool:
-        pooled = [one for found in pool.map(_pooled, *zip(*tasks, strict=True)) for one in found]
+        for (_, view, mix, *_), found in zip(tasks, pool.map(_pooled, *zip(*tasks, strict=True)), strict=True):
+            pooled += found
+            tell(f"{view}, {mix}")
     hard = [one for mix in wishes.mixes for one in tight(world, mixed(world, mix, wishes.seed), mix, wishes.seed)]
     needed += [one for one in pooled if one.needed]
     return Evaluation(world, tuple(needed), tuple(one for one in pooled if not one.needed), tuple(hard))

@@ -28,7 +28,7 @@ def small(tmp_path_factory: pytest.TempPathFactory) -> Files:
     """The first jobs of the package's day."""
     path = tmp_path_factory.mktemp("trace") / "jobs.csv"
     lines = PACKAGED.trace.read_text(encoding="utf-8").splitlines()
-    path.write_text("\n".join(lines[:250]) + "\n", encoding="utf-8")
+    path.write_text("\n".join(lines[:120]) + "\n", encoding="utf-8")
     return replace(PACKAGED, trace=path)
 
 
@@ -37,6 +37,7 @@ def found(small: Files) -> Evaluation:
     return evaluate(Wishes(files=small, days=0, mixes=MIXES))
 
 
+@pytest.mark.slow
 def test_evaluate_gives_every_policy_the_service_and_no_pool_more_than_the_providers_alone(found: Evaluation) -> None:
     for view in VIEWS:
         rows = {one.policy: one for one in found.needed if one.view == view}
@@ -45,11 +46,13 @@ def test_evaluate_gives_every_policy_the_service_and_no_pool_more_than_the_provi
         assert all(one.gpus <= rows[BACKFILL].gpus for policy, one in rows.items() if policy in POOLED[view])
 
 
+@pytest.mark.slow
 def test_evaluate_serves_all_where_capacity_is_demand(found: Evaluation) -> None:
     ours = [one for one in found.tight if one.policy == OURS]
     assert [(one.served, one.violations) for one in ours] == [(1.0, 0)] * 2
 
 
+@pytest.mark.slow
 def test_figures_write_a_report_with_its_plots_and_find_the_same_again(
     small: Files, found: Evaluation, tmp_path: Path
 ) -> None:
