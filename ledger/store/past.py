@@ -129,17 +129,33 @@ def events(
         wanted = wanted.where(of.contract == contract)
     if name is not None:
         wanted = wanted.where(of.name == name)
-    if account is not None:
-        wanted = wanted.where(_names(store, account))
     if before is not None:
         wanted = wanted.where(tuple_(of.block, of.log_index) < tuple_(*before[:2]))
+    wanted = wanted.order_by(of.block.desc(), of.log_index.desc()).limit(limit)
     with store.read() as connection:
-        found = connection.execute(wanted.order_by(of.block.desc(), of.log_index.desc()).limit(limit))
-        return [EventRow(*row) for row in found]
+        if account is None or not _is_indexed(account):
+            if account is not None:
+                wanted = wanted.where(_names(store, account))
+            return [EventRow(*row) for row in connection.execute(wanted)]
+        # An account may stand at each place, seldom at two of one event: each place has an index of its own.
+        rows: dict[tuple[int, int], Any] = {}
+        for place in t.TOPICS:
+            mine = wanted.where(t.is_account(place, store.engine.dialect.name), t.topic(place) == _word(account))
+            rows |= {(row.block, row.log_index): row for row in connection.execute(mine)}
+    return [EventRow(*rows[key]) for key in sorted(rows, reverse=True)[:limit]]
+
+
+def _word(account: str) -> bytes:
+    return bytes.fromhex(account.removeprefix("0x")).rjust(_WORD, b"\0")
+
+
+def _is_indexed(account: str) -> bool:
+    """Whether the indexes have it: not the zero address, nor another that is as short as an id."""
+    return bool(int(account, 16) >= 2**ID_BITS)
 
 
 def _names(store: Store, account: str) -> ColumnElement[bool]:
-    word = bytes.fromhex(account.removeprefix("0x")).rjust(_WORD, b"\0")
+    word = _word(account)
     where = func.instr(t.EVENTS.c.topics, word) if store.is_sqlite else func.position(word, t.EVENTS.c.topics)
     return where > 0
 

@@ -7,8 +7,23 @@ hashes are hex with 0x, kinds and states are the numbers of ledger.model.
 
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, Index, Integer, LargeBinary, String, Table, Text, text
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Index,
+    Integer,
+    LargeBinary,
+    String,
+    Table,
+    Text,
+    TextClause,
+    literal_column,
+    text,
+)
 
+from ledger.product import ID_BITS
 from ledger.store.engine import FIXED, Amount, Word, metadata
 
 ADDRESS = String(42)
@@ -69,6 +84,22 @@ BLOCKS = Table(
 )
 """Blocks with events of ours, and all that can still be replaced."""
 
+TOPICS = 1, 2, 3
+"""Which of a log's topics are indexed values: the first names the event."""
+
+
+def topic(place: int) -> ColumnElement[bytes]:
+    """One topic of an event, as the indexes below have it: word for word, else they are not used."""
+    return literal_column(f"substr(topics, {1 + 32 * place}, 32)", LargeBinary())
+
+
+def is_account(place: int, dialect: str) -> TextClause:
+    """Whether a topic is an address: longer than a product's id, and no hash."""
+    form = "'\\x{}'::bytea" if dialect == "postgresql" else "x'{}'"
+    least, most = (form.format(number.to_bytes(32).hex()) for number in (2**ID_BITS, 2**160))
+    return text(f"substr(topics, {1 + 32 * place}, 32) >= {least} AND substr(topics, {1 + 32 * place}, 32) < {most}")
+
+
 EVENTS = Table(
     "events",
     metadata,
@@ -80,6 +111,18 @@ EVENTS = Table(
     Column("name", String(40), nullable=False),
     Column("topics", LargeBinary, nullable=False),
     Column("data", LargeBinary, nullable=False),
+    # Whose an event is: an account's are found among a million of others'.
+    *(
+        Index(
+            f"events_account_{place}",
+            topic(place),
+            text("block"),
+            text("log_index"),
+            sqlite_where=is_account(place, "sqlite"),
+            postgresql_where=is_account(place, "postgresql"),
+        )
+        for place in TOPICS
+    ),
     # Few, and asked for by their site, which is in the topics.
     Index(
         "events_attested",

@@ -6,6 +6,7 @@ import pytest
 
 from ledger import Event, Index, LeaseState, Store, open_store, queries
 from ledger.store import past
+from ledger.store import tables as t
 from ledger.store.engine import IN_MEMORY
 from tests.world import World, world_on
 
@@ -104,3 +105,15 @@ def test_expired_micro_is_the_bond_that_nobody_claimed(played: World, store: Sto
     paid = sum(one.to_provider_micro for one in queries.leases(store, state=LeaseState.RESOLVED))
     assert expired > paid > 0
     assert past.expired_micro(store, 2, lambda row: decode(played, row)) == 0
+
+
+def test_an_accounts_events_are_found_by_an_index(played: World, store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    people = [one.address for one in (played.provider, played.buyer, played.seller, played.stranger)]
+    found = {who: past.events(store, account=who, limit=1_000) for who in people}
+    monkeypatch.setattr(past, "_is_indexed", lambda _: False)
+    assert found == {who: past.events(store, account=who, limit=1_000) for who in people}
+    assert past.events(store, account="0x" + "00" * 20), "units are made by transfers from nobody"
+    with store.read() as connection:
+        where = f"{t.topic(2)} = x'{1:064x}' AND {t.is_account(2, 'sqlite')}"
+        plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT block FROM events WHERE {where}").all()
+    assert "events_account_2" in str(plan)
