@@ -12,7 +12,9 @@ from ledger.errors import InputError, OutOfRange, UnknownName, UnreadableText
 from ledger.units import SECONDS_PER_HOUR, format_bp, format_hour, format_hours, parse_hour, parse_hours
 
 HOURS_MAX = 168
+CLASS_MAX = 2**8 - 1
 ID_BITS = 88
+_DIGITS_MAX = 10
 _CODE_EXAMPLE = "AI_LARGE.HUB.4096.STANDARD.2026-01-21T14.24h"
 
 
@@ -62,7 +64,7 @@ class Product:
     hours: int
 
     def __post_init__(self) -> None:
-        _check("class", self.class_id, 1, 2**8 - 1)
+        _check("class", self.class_id, 1, CLASS_MAX)
         _check("tier", self.tier, Tier.METRO, Tier.WIDE)
         _check("area", self.area, 0, 2**16 - 1)
         _check("grade", self.grade, Grade.BASIC, Grade.PREMIUM)
@@ -181,7 +183,7 @@ def class_id_of(name: str) -> int:
     if plain in ComputeClass.__members__:
         return ComputeClass[plain].value
     number = plain.removeprefix("CLASS_")
-    if number.isascii() and number.isdigit():
+    if number.isascii() and number.isdigit() and len(number) <= _DIGITS_MAX and 1 <= int(number) <= CLASS_MAX:
         return int(number)
     raise UnknownName("class", name, tuple(ComputeClass.__members__))
 

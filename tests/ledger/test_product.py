@@ -164,6 +164,13 @@ def test_class_names_read_back(class_id: int) -> None:
     assert product.class_id_of(product.class_name(class_id)) == class_id
 
 
+@given(st.one_of(st.just(0), st.integers(256, 2**70)))
+def test_a_number_that_no_class_has_is_no_class(number: int) -> None:
+    for name in (str(number), f"CLASS_{number}"):
+        with pytest.raises(UnknownName):
+            product.class_id_of(name)
+
+
 def test_names_read_in_either_case() -> None:
     assert product.class_id_of("ai-large") == ComputeClass.AI_LARGE
     assert product.tier_of("metro") is Tier.METRO
