@@ -26,6 +26,7 @@ from ledger.dispatch.progress import (
     CampaignState,
     Paid,
     Progress,
+    at_once,
     bid_steps,
     bought_units,
     cooling,
@@ -322,7 +323,7 @@ class Campaign:
         drafts = list(redeem_steps(plan.placements, owners, hashes))
         if not bids_stand:
             drafts += bid_steps(plan.purchases, owners)
-        fresh = self._fresh(drafts, taken, now_s)[:_STEPS_AT_ONCE]
+        fresh = at_once(self._fresh(drafts, taken, now_s), _STEPS_AT_ONCE)
         numbered = [
             replace(step, campaign=self.number, number=len(taken) + place, made_s=now_s)
             for place, step in enumerate(fresh)

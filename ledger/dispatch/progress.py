@@ -150,6 +150,7 @@ class Progress:
         for number, units in bought_units(taken).items():
             product = Product.from_id(number)
             self._held.update(dict.fromkeys(((product.class_id, hour) for hour in _hours(product)), max(0, units)))
+        self._spare = self._held
         for step in taken:
             if step.kind is StepKind.BID and step.state in OPEN:
                 self.bidding.update({int(job): part for job, part in json.loads(step.shares).items()})
@@ -176,6 +177,7 @@ class Progress:
         found: list[JobSpec] = []
         owners: list[int] = []
         first = now_s // SECONDS_PER_HOUR + 1
+        self._spare = self._held.copy()
         for place, job in enumerate(self.jobs):
             left = self.remaining(place) - self.bidding[place]
             early = max(job.earliest_hour, first)
@@ -192,24 +194,34 @@ class Progress:
             yield replace(job, hours=hours, earliest_hour=early)
 
     def _parts(self, place: int, left: int, early: int) -> Iterator[JobSpec]:
-        """The stretches of hours in which as many of its units are free: each gets what is held for its hours already,
-        and the largest ones the rest."""
+        """The stretches of hours in which as many of its units are free: each gets what is held for its hours already
+        and no job before counts on, and the largest ones the rest."""
         job, busy = self.jobs[place], self._busy[place]
         stretches = []
         for free, hours in groupby(range(early, job.deadline_hour), key=lambda hour: job.units - busy[hour]):
-            span = list(hours)
             if free > 0:
-                held = sum(min(free, self._held[job.class_id, hour]) for hour in span)
-                stretches.append((free, span, held))
+                stretches.append((free, list(hours)))
+        stretches.sort(key=lambda one: (-one[0] * len(one[1]), one[1][0]))
         parts = [0] * len(stretches)
-        largest = sorted(range(len(stretches)), key=lambda one: (-stretches[one][0] * len(stretches[one][1]), one))
-        for most in ([held for _, _, held in stretches], [free * len(span) for free, span, _ in stretches]):
-            for one in largest:
-                more = min(left, most[one] - parts[one])
-                parts[one] += more
-                left -= more
-        for (free, span, _), part in zip(stretches, parts, strict=True):
-            yield from _exactly(replace(job, earliest_hour=span[0], deadline_hour=span[-1] + 1), part, free)
+        # A job with one stretch takes what it finds there: it leaves what is held to those that must choose.
+        for one, (free, span) in enumerate(stretches if len(stretches) > 1 else ()):
+            parts[one] = self._count_on(job.class_id, span, free, left)
+            left -= parts[one]
+        for one, (free, span) in enumerate(stretches):
+            more = min(left, free * len(span) - parts[one])
+            left -= more
+            yield from _exactly(
+                replace(job, earliest_hour=span[0], deadline_hour=span[-1] + 1), parts[one] + more, free
+            )
+
+    def _count_on(self, class_id: int, span: Sequence[int], free: int, left: int) -> int:
+        """Takes so many of the unit-hours held in these hours, `left` at most, and says how many there were."""
+        found = 0
+        for hour in span:
+            part = min(free, left - found, self._spare[class_id, hour])
+            self._spare[class_id, hour] -= part
+            found += part
+        return found
 
 
 def _hours(product: Product) -> range:
@@ -349,6 +361,18 @@ def redeem_steps(placements: Iterable[Where], owners: Sequence[int], hashes: Seq
             rest.update({hour: by_hour[hour] - throughout for hour in span})
         if product.hours > 1 and max(rest.values()):
             yield draft(StepKind.SPLIT, number, max(rest.values()), site=site)
+
+
+def at_once(drafts: Sequence[StepRow], most: int) -> list[StepRow]:
+    """The first so many of these steps, job by job: none is cut off in the middle of a job, whose other hours would be
+    planned again around those that it has, unless it is the only one."""
+    rank = {StepKind.SPLIT: 0, StepKind.REDEEM: 1, StepKind.BID: 2}
+    ordered = sorted(drafts, key=lambda step: (rank[step.kind], step.job))
+    if len(ordered) <= most:
+        return ordered
+    cut = ordered[most].job
+    whole = [step for step in ordered[:most] if step.job != cut or step.job < 0]
+    return whole or ordered[:most]
 
 
 def draft(kind: StepKind, product: int, units: int, **said: object) -> StepRow:

@@ -239,6 +239,23 @@ def test_units_that_others_redeemed_first_are_found_elsewhere(fair: Bazaar, monk
     assert state.jobs[0].running == 100
 
 
+def test_no_job_is_cut_off_in_the_middle_where_steps_are_many(fair: Bazaar, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "_STEPS_AT_ONCE", 5)
+    hours = hours_ahead(fair, 4)
+    fair.offer(fair.sites[FRANKFURT][0], [wide(hour) for hour in hours], 22, tick=400)
+    jobs = [replace(wanted(hours, 10, name=str(place)), hours=2) for place in range(4)]
+    campaign = fair.campaigns(open_store(IN_MEMORY)).start(jobs, BUYER.address)
+    campaign.advance(BUYER)
+    settle(fair, *map(wide, hours))
+    state = campaign.advance(BUYER)
+    assert {job.running for job in state.jobs} == {0, 20}
+    while any(job.running == 0 for job in state.jobs):
+        before, state = state, campaign.advance(BUYER)
+        assert len(before.steps) < len(state.steps)
+    assert [job.running for job in state.jobs] == [20] * 4
+    assert (state.unused_units, kinds(state)[StepKind.BID, StepState.DONE]) == (0, 4)
+
+
 def test_window_that_serves_some_of_its_hours_is_split_and_redeemed_by_the_hour(fair: Bazaar) -> None:
     hours = hours_ahead(fair, 3)
     window = wide(hours[0], 3)

@@ -13,6 +13,7 @@ from ledger.dispatch.progress import (
     COOL_OFF_HOURS,
     Phase,
     Progress,
+    at_once,
     bid_steps,
     bought_units,
     cooling,
@@ -125,6 +126,28 @@ def test_hours_for_which_units_are_held_come_before_longer_stretches() -> None:
         (1, 3, 60),
         (4, 11, 240),
     }
+
+
+def test_units_held_are_counted_on_by_one_job_only() -> None:
+    # Both run in their third hour and want one more; 50 units are held in an hour before it, and 50 in one after it.
+    taken = [replace(redeemed(50, 3), job=place) for place in (0, 1)]
+    taken += [replace(bid(50, 50, 50), product=product(hour)) for hour in (1, 5)]
+    specs, owners = Progress([job(50, 2), job(50, 2)], taken).specs(NOW_S)
+    assert sorted(owners) == [0, 1]
+    assert {(spec.earliest_hour - HOUR, spec.unit_hours) for spec in specs} == {(1, 50), (4, 50)}
+
+
+@given(st.lists(st.integers(0, 5), max_size=40), st.integers(1, 20), st.integers(0, 10))
+def test_steps_at_once_end_with_a_whole_job(jobs: list[int], most: int, bids: int) -> None:
+    steps = [replace(redeemed(1, 2 + place), job=job) for place, job in enumerate(jobs)]
+    found = at_once([*steps, *[bid(1, None, None)] * bids], most)
+    assert len(found) <= most
+    taken = Counter(step.job for step in found if step.kind is StepKind.REDEEM)
+    cut = [one for one, count in taken.items() if count < jobs.count(one)]
+    assert not cut or (list(taken) == cut and taken[cut[0]] == most)
+    assert bool(found) == bool(jobs or bids)
+    if any(step.kind is StepKind.BID for step in found):
+        assert taken == Counter(jobs)
 
 
 def test_gang_goes_on_for_the_hours_that_failed_while_they_fit() -> None:
