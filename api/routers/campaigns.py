@@ -24,8 +24,8 @@ _BUYER = frozenset({"buyer"})
 
 
 class JobStateShape(Shape):
-    """One job of a dispatch, in unit-hours: wanted, in bids that stand, in leases that run, delivered, failed (and paid
-    back), still to be placed."""
+    """One job of a dispatch, in unit-hours: what is wanted is in bids that stand, in leases that run, delivered, or
+    remains to be placed; what failed (and was paid back) remains again."""
 
     job: int
     name: str

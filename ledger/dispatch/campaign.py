@@ -66,6 +66,7 @@ NOTHING = keccak(b"")
 """The job hash of a lease for which no document is named: its capacity stands ready."""
 
 _STEPS_AT_ONCE = 200
+_BIDS_WAIT = "its bids wait to be cleared and settled"
 
 
 class Campaigns:
@@ -314,9 +315,9 @@ class Campaign:
         specs, owners = Progress(jobs, taken).specs(now_s)
         bids_stand = any(step.kind is StepKind.BID and step.state is StepState.STANDS for step in taken)
         if not specs:
-            running = any(step.state is StepState.STANDS for step in taken)
-            note = "all is delivered, or too late" if not running else "its leases run"
-            keep_plan(self._kept.store, row, [], note, ended=not running)
+            leases_run = any(step.kind is StepKind.REDEEM and step.state is StepState.STANDS for step in taken)
+            note = _BIDS_WAIT if bids_stand else "its leases run" if leases_run else "all is delivered, or too late"
+            keep_plan(self._kept.store, row, [], note, ended=not (bids_stand or leases_run))
             return False
         paid = Paid(taken).prices_micro()
         plan = self._desk.plan(specs, row.owner, self._meant(row), cooling(taken, now_s), paid)
@@ -366,7 +367,7 @@ def _tried(action: Action[Any], signer: Signer) -> bool:
 def _note_of(plan: DispatchPreview, specs: Sequence[JobSpec], bids_stand: bool) -> str:
     """What it waits for, and why the plan placed no more."""
     if bids_stand:
-        return "its bids wait to be cleared and settled"
+        return _BIDS_WAIT
     if not plan.left:
         return ""
     first = plan.left[0]

@@ -33,8 +33,9 @@ class Phase(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class JobState:
-    """One job in unit-hours: wanted, in bids that stand, in leases that run, delivered, failed (paid back), and what is
-    still to be placed. Money is micro: what its leases cost when they were bought, and what came back for failures."""
+    """One job in unit-hours: what is wanted is in bids that stand, in leases that run, delivered, or remains to be
+    placed; what failed (and was paid back) remains again. Money is micro: what its leases cost when they were bought,
+    and what came back for failures."""
 
     job: int
     name: str
@@ -168,8 +169,9 @@ class Progress:
             self.delivered[step.job] += unit_hours(step) - failed
 
     def remaining(self, job: int) -> int:
-        """What is neither delivered nor runs."""
-        return max(0, self.jobs[job].unit_hours - self.running[job] - self.delivered[job])
+        """What is neither delivered, nor runs, nor stands in bids."""
+        placed = self.running[job] + self.delivered[job] + self.bidding[job]
+        return max(0, self.jobs[job].unit_hours - placed)
 
     def specs(self, now_s: int) -> tuple[list[JobSpec], list[int]]:
         """What is still to be placed, as jobs, and which job each of them is of. A job never gets more at once than it
@@ -179,7 +181,7 @@ class Progress:
         first = now_s // SECONDS_PER_HOUR + 1
         self._spare = self._held.copy()
         for place, job in enumerate(self.jobs):
-            left = self.remaining(place) - self.bidding[place]
+            left = self.remaining(place)
             early = max(job.earliest_hour, first)
             if left > 0 and early < job.deadline_hour:
                 parts = self._gang(job, left, early) if job.gang else self._parts(place, left, early)

@@ -132,7 +132,7 @@ class Dispatches:
             "spent_micro": "188160000",
             "refunded_micro": "3200000" if phase == "ended" else "0",
             "unused_units": 0,
-            "note": "its leases run" if step else "its bids wait for the round to clear",
+            "note": "its leases run" if step else "its bids wait to be cleared and settled",
         }
 
     def job(self, nth: int, job: Json, part: str) -> Json:

@@ -277,6 +277,23 @@ def test_window_that_serves_some_of_its_hours_is_split_and_redeemed_by_the_hour(
     assert state.jobs[1].cost_micro == 50 * state.jobs[0].cost_micro // 300
 
 
+def test_note_and_numbers_tell_bids_from_leases(fair: Bazaar) -> None:
+    hours = hours_ahead(fair)
+    fair.offer(fair.sites[FRANKFURT][0], [wide(hours[0])], 300, tick=400)
+    campaign = fair.campaigns(open_store(IN_MEMORY)).start([wanted(hours, 100)], BUYER.address)
+    campaign.advance(BUYER)
+    state = campaign.advance(BUYER)
+    [job] = state.jobs
+    assert (job.bidding, job.running, job.remaining) == (100, 0, 0)
+    assert (state.phase, state.note) == (Phase.BUYING, "its bids wait to be cleared and settled")
+    settle(fair, wide(hours[0]))
+    campaign.advance(BUYER)
+    state = campaign.advance(BUYER)
+    [job] = state.jobs
+    assert (job.bidding, job.running, job.remaining) == (0, 100, 0)
+    assert (state.phase, state.note) == (Phase.RUNNING, "its leases run")
+
+
 def test_job_document_is_named_on_chain_and_stopped_campaigns_buy_no_more(fair: Bazaar) -> None:
     hours = hours_ahead(fair, 2)
     fair.offer(fair.sites[FRANKFURT][0], [wide(hours[0])], 300, tick=400)

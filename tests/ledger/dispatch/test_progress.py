@@ -105,7 +105,8 @@ def test_parts_are_what_is_left_and_never_more_at_once_than_asked(
         taken.append(bid(bidding, None, None))
     progress = Progress([wanted], taken)
     specs, owners = progress.specs(NOW_S)
-    left = max(0, progress.remaining(0) - bidding)
+    left = progress.remaining(0)
+    assert left == max(0, wanted.unit_hours - sum(busy.values()) - bidding)
     free = {hour: units - busy[hour - HOUR] for hour in range(HOUR + 1, HOUR + 1 + room)}
     assert sum(spec.unit_hours for spec in specs) == min(left, sum(free.values()))
     assert owners == [0] * len(specs)
@@ -193,7 +194,7 @@ def test_state_adds_up_units_and_money() -> None:
     assert state.phase is Phase.BUYING
     assert (state.escrow_micro, state.spent_micro, state.refunded_micro) == (150_000, 200_000, 88_000)
     [one] = state.jobs
-    assert (one.wanted, one.bidding, one.running, one.delivered, one.failed, one.remaining) == (400, 50, 60, 0, 40, 340)
+    assert (one.wanted, one.bidding, one.running, one.delivered, one.failed, one.remaining) == (400, 50, 60, 0, 40, 290)
     assert (one.cost_micro, one.refunded_micro, one.leases) == (200_000, 88_000, (4, 5))
     assert state_of(row([job()]), taken[2:]).phase is Phase.RUNNING
     assert state_of(row([job()]), []).phase is Phase.WAITING
