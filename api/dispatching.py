@@ -16,7 +16,6 @@ from api.schemas import Address, Body, usd
 from api.services import Services, View
 from ledger import (
     BadJobs,
-    Campaigns,
     DispatchDesk,
     InputError,
     JobLine,
@@ -162,8 +161,3 @@ def _of_list(jobs: Sequence[JobBody], work: Services, now_s: int) -> list[JobLin
 def desk_of(work: Services, view: View) -> DispatchDesk:
     """A desk on the market at one block."""
     return DispatchDesk(work.market, view.store, work.areas)
-
-
-def campaigns_of(work: Services) -> Campaigns:
-    """The campaigns of this market; its history goes on by itself."""
-    return Campaigns(DispatchDesk(work.market, work.store, work.areas), work.store)

@@ -1,6 +1,7 @@
 """What the routes work with: one market, its history, the accounts; and the threads that keep them going."""
 
 import logging
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -11,6 +12,7 @@ from threading import Lock, Thread
 from api.audits import Audits
 from api.errors import NotReady
 from api.feed import Feed
+from api.moving import Mover
 from api.settings import ApiSettings
 from api.vault import Vault
 from ledger import (
@@ -19,9 +21,11 @@ from ledger import (
     Areas,
     BadSetting,
     Call,
+    Campaigns,
     Chain,
     Delivery,
     Deployment,
+    DispatchDesk,
     Event,
     EventRow,
     Head,
@@ -108,6 +112,10 @@ class Services:
         names = {entry.rating.device for entry in self.standard.entries}
         return {"0x" + device_hash(name).hex(): name for name in names}
 
+    def campaigns(self) -> Campaigns:
+        """The dispatches of this market; its history goes on by itself."""
+        return Campaigns(DispatchDesk(self.market, self.store, self.areas), self.store)
+
     def decode(self, row: EventRow) -> Event | None:
         """What a kept log says."""
         return self.chain.interface(row.contract).event(row.log)
@@ -165,7 +173,12 @@ class Services:
 
     def start(self) -> None:
         """Starts the threads that the settings name."""
-        wanted: dict[str, Callable[[], None]] = {"index": self._follow, "sender": self._send, "keeper": self._keep}
+        wanted: dict[str, Callable[[], None]] = {
+            "index": self._follow,
+            "sender": self._send,
+            "keeper": self._keep,
+            "dispatch": self._dispatch,
+        }
         for name, work in wanted.items():
             if name in self.settings.services:
                 self._begin(name, work)
@@ -222,6 +235,9 @@ class Services:
         keeper = Keeper(self.market, self.store, None, [self.operator])
         for _ in keeper.run(self._stop):
             self.feed.wake()
+
+    def _dispatch(self) -> None:
+        Mover(self.campaigns, self.accounts, self.vault).run(self._stop, time.monotonic, self.feed.wake)
 
 
 def open_services(settings: ApiSettings) -> Services:

@@ -9,7 +9,7 @@ from typing import Any
 from ledger import BadSetting, Secret, Settings, read_settings
 
 PREFIX = "COMPUTE_LEDGER_API_"
-SERVICES = frozenset({"index", "keeper", "sender"})
+SERVICES = frozenset({"index", "keeper", "sender", "dispatch"})
 _BYTES_MAX = 2**20
 
 
@@ -53,7 +53,7 @@ def _number(least: int, most: int) -> Callable[[str], int]:
 _FIELDS: Mapping[str, tuple[Callable[[str], Any], str]] = {
     "host": (str, "the address to listen on"),
     "port": (_number(1, 65_535), "the port to listen on"),
-    "services": (_services, "what runs in this process: index, keeper, sender, or none"),
+    "services": (_services, "what runs in this process: index, keeper, sender, dispatch, or none"),
     "keystores": (Path, "the folder of the managed accounts' keys"),
     "admin_key": (Secret, "who may make keys of managed accounts; without one, anyone on a local chain"),
     "names": (_names, "the host names under which the API is reached"),

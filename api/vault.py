@@ -27,6 +27,10 @@ class Vault:
             self._open[signer.address] = signer
             return signer
 
+    def holds(self, address: str) -> bool:
+        """Whether the key of an address is here."""
+        return address in self._open or self._path(address).is_file()
+
     def signer(self, address: str) -> Signer:
         """The key of an address. Raises BadKey where the vault has none."""
         found = self._open.get(address)

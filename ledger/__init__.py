@@ -66,6 +66,7 @@ from ledger.errors import (
     OutOfRange,
     Reverted,
     StoreUnavailable,
+    TakenElsewhere,
     Unavailable,
     UnknownIntent,
     UnknownName,
@@ -148,7 +149,7 @@ from ledger.store import board, past, queries
 from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
 from ledger.store.agent import AgentBook
 from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
-from ledger.store.campaigns import StepKind, StepRow
+from ledger.store.campaigns import CampaignRow, StepKind, StepRow
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.jobs import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX, Jobs
 from ledger.store.maintenance import Maintenance, closed_hours, maintenance_of
@@ -195,9 +196,10 @@ __all__ = [
     "SIGNED_PER_ROUND", "TICK_MAX", "TICK_MIN", "Account", "Accounts", "Action", "Agent", "AgentBook", "AgentLimits",
     "AgentSetup", "AgentWork", "Amount", "Announcement", "ApiKey", "Area", "Areas", "Artifact", "Attestation",
     "BadData", "BadDeployment", "BadJobs", "BadKey", "BadSetting", "Basis", "Begun", "Benchmark", "Block", "BoardRow",
-    "Book", "BookRow", "Call", "Campaign", "CampaignState", "Campaigns", "Chain", "ClassTerms", "Clearing",
-    "ClearingRow", "ComputeClass", "Contracts", "Costs", "Datasheet", "Delivery", "Deployment", "Depth", "DispatchDesk",
-    "DispatchPreview", "Domain", "Entry", "Event", "EventRow", "FeePolicy", "Fill", "FolderJobs", "Grade", "Head",
+    "Book", "BookRow", "Call", "Campaign", "CampaignRow", "CampaignState", "Campaigns", "Chain", "ClassTerms",
+    "Clearing", "ClearingRow", "ComputeClass", "Contracts", "Costs", "Datasheet", "Delivery", "Deployment", "Depth",
+    "DispatchDesk", "DispatchPreview", "Domain", "Entry", "Event", "EventRow", "FeePolicy", "Fill", "FolderJobs",
+    "Grade", "Head",
     "HistoryBroken", "HttpJobs", "Index", "InputError", "IntentStatus", "Job", "JobDocument", "JobLine", "JobSpec",
     "Jobs", "Keeper", "KeeperHealth", "KeeperLimits", "KeeperWork", "KeyBusy", "KeyReused", "Kind", "Latency", "Lease",
     "LeaseRow", "LeaseState", "LedgerError", "Line", "ListPrice", "LocalClock", "LocalExecutor", "LocalNode", "Log",
@@ -207,7 +209,8 @@ __all__ = [
     "QueuedOrder", "Rate", "Rating", "Reason", "Receipt", "RelayDesk", "RelayQueue", "Report", "Resolution", "Reverted",
     "Roles", "Secret", "Sender", "Sent", "Settings", "SignedOrder", "Signer", "Site", "SiteRecord", "SiteRow",
     "Skipped", "Snapshot", "Stage", "Standard", "StandingStep", "StepKind", "StepRow", "Store", "StoreUnavailable",
-    "Tier", "TierPair", "Trade", "Turn", "Unavailable", "UnknownIntent", "UnknownName", "Unreachable", "UnreadableText",
+    "TakenElsewhere", "Tier", "TierPair", "Trade", "Turn", "Unavailable", "UnknownIntent", "UnknownName",
+    "Unreachable", "UnreadableText",
     "UnsignedTransaction", "Uptime", "View", "Wanted", "WindowRecord", "WrongChain", "announce", "benchmarks", "board",
     "class_id_of", "class_name", "clearing_of", "closed_hours", "connect", "cost_micro", "create_keystore",
     "datasheets", "delivery_weight", "demand_curve", "deploy", "device_hash", "digest_of", "explain_settings",

@@ -22,6 +22,7 @@ LedgerError                 what went wrong, and what to do next
     ├── NodeRefused         a node did not take a call or a transaction, for a reason of its own
     ├── StoreUnavailable    the database cannot be read or written
     ├── KeyBusy             another process sends with the same key
+    ├── TakenElsewhere      somebody else does that piece of work just now
     ├── ChainBusy           another process runs the local chain of that folder
     ├── HistoryBroken       a node contradicts what was final
     ├── Cancelled           a transaction was not carried out: another took its place
@@ -276,6 +277,14 @@ class KeyBusy(Unavailable):
         )
         self.address = address
         self.holder = holder
+
+
+class TakenElsewhere(Unavailable):
+    """Another thread or process does the work called `name` just now."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"Somebody else is at {name} just now.", "Look at what came of it, or ask again in a moment.")
+        self.name = name
 
 
 class ChainBusy(Unavailable):

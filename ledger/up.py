@@ -85,7 +85,7 @@ class Up:
         page = f"http://127.0.0.1:{self._choices.port}"
         named = {
             "port": str(self._choices.port),
-            "services": "sender",
+            "services": "sender,dispatch",
             "keystores": str(self._choices.folder / "keystores"),
         }
         ours = {variable_of(f"api_{name}"): value for name, value in named.items()}

@@ -35,6 +35,7 @@ LAYERS = {
             "agent.slurm agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
             "store.leases dispatch.groups dispatch.rules agent.kubernetes",
             "dispatch.reach dispatch.feasible dispatch.reasons "
+            "store.turns "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
             "sending.wire dispatch.flow dispatch.gangs dispatch.optimal store.standing",

@@ -1,4 +1,5 @@
-"""Dispatches under way: started with an API key, moved by whoever asks, until all is delivered or too late."""
+"""Dispatches under way: started with an API key, moved by the API itself (api/moving.py) and by whoever asks, until all
+is delivered or too late."""
 
 from typing import Annotated
 
@@ -7,14 +8,14 @@ from fastapi import Query, Request, Response
 from pydantic import Field
 
 from api.auth import Caller, Who, Work
-from api.dispatching import JobsBody, campaigns_of, fingerprint_of, owner_or_nobody, read_jobs
+from api.dispatching import JobsBody, fingerprint_of, owner_or_nobody, read_jobs
 from api.errors import BadRequest, NotThere, problems
 from api.nouns import Noun
 from api.routers.jobs import PRIVATE, Someone
 from api.schemas import Micro, Shape, micro
 from api.services import Services
 from api.writes import IdempotencyKey, Links, once, signing_key, spending
-from ledger import Campaign, CampaignState, Product, StepRow, Unavailable, UnknownName
+from ledger import Campaign, CampaignState, Product, StepRow, TakenElsewhere, Unavailable, UnknownName
 
 router = Noun(
     prefix="/dispatch", tags=["dispatch"], responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 502, 503)
@@ -62,7 +63,7 @@ class StepShape(Shape):
 
 
 class StateShape(Shape):
-    """A dispatch as it stands. Nothing moves it but /advance: ask for that until `ended`. `note` says what it waits
+    """A dispatch as it stands. It moves by itself every few seconds, and at once by /advance. `note` says what it waits
     for."""
 
     id: int
@@ -96,7 +97,7 @@ InNumber = Annotated[int, InPath(ge=1, lt=2**63, examples=[1])]
     "",
     status_code=202,
     response_model=StateShape,
-    summary="Start a dispatch: it buys and redeems, step by step, as /advance moves it",
+    summary="Start a dispatch: it buys and redeems by itself until all is delivered or too late",
 )
 def start_dispatch(
     body: JobsBody, work: Work, caller: Who, request: Request, idempotency_key: IdempotencyKey = None
@@ -107,11 +108,18 @@ def start_dispatch(
         raise BadRequest("A write names itself.", "Send a header Idempotency-Key, new for each thing to be done.")
 
     def do() -> str:
-        with work.view() as view:
-            asked = read_jobs(body, work, view.head.time_s)
-        with spending(work, key, asked.most_micro):
-            named = f"{key.key_id}:{idempotency_key}"
-            made = campaigns_of(work).start(asked.jobs, key.address, named, asked.hashes)
+        kept, named = work.campaigns(), f"{key.key_id}:{idempotency_key}"
+        known = kept.named(key.address, named)
+        if known is not None:
+            # Whoever had this request before ended before it could answer: what is relative counts from then.
+            asked = read_jobs(body, work, known.created_s)
+            made = kept.start(asked.jobs, key.address, named, asked.hashes, known.created_s)
+        else:
+            with work.view() as view:
+                now_s = view.head.time_s
+            asked = read_jobs(body, work, now_s)
+            with spending(work, key, asked.most_micro):
+                made = kept.start(asked.jobs, key.address, named, asked.hashes, now_s)
         return state_shape(moved(made, work, key.address)).model_dump_json()
 
     return once(work, key, idempotency_key, fingerprint_of(request.url.path, body), do)
@@ -126,7 +134,7 @@ def list_dispatches(
     limit: Annotated[int, Query(ge=1, le=200)] = 100,
 ) -> list[SummaryShape]:
     response.headers.update(PRIVATE)
-    rows = campaigns_of(work).list(caller.address, before, limit)
+    rows = work.campaigns().list(caller.address, before, limit)
     return [
         SummaryShape(id=one.number, owner=one.owner, created_s=one.created_s, ended=one.ended, note=one.note)
         for one in rows
@@ -141,10 +149,15 @@ def read_dispatch(
     return state_shape(_mine(work, caller, number).state())
 
 
-@router.post("/{id}/advance", summary="Do all that can be done now; ask again until it has ended")
+@router.post("/{id}/advance", summary="Do all that can be done now, without waiting for it to happen by itself")
 def advance_dispatch(work: Work, caller: Someone, number: Annotated[InNumber, InPath(alias="id")]) -> StateShape:
     key = signing_key(caller, _BUYER)
-    return state_shape(_mine(work, caller, number).advance(work.vault.signer(key.address)))
+    found = _mine(work, caller, number)
+    try:
+        return state_shape(found.advance(work.vault.signer(key.address)))
+    except TakenElsewhere:
+        # It is being moved, which is what was asked for.
+        return state_shape(found.state())
 
 
 @router.post("/{id}/stop", summary="Buy and redeem no more; what runs takes its course")
@@ -163,7 +176,7 @@ def moved(made: Campaign, work: Services, owner: str) -> CampaignState:
 
 def _mine(work: Services, caller: Caller, number: int) -> Campaign:
     try:
-        found = campaigns_of(work).open(number)
+        found = work.campaigns().open(number)
     except UnknownName:
         found = None
     # Whether somebody else has one of that number is nobody's business.

@@ -50,12 +50,15 @@ from ledger.store.campaigns import (
     campaigns,
     create_campaign,
     keep_plan,
+    named_campaign,
     note_step,
     open_steps,
     steps,
+    unended,
 )
 from ledger.store.engine import Store
 from ledger.store.queries import clearing, lease, orders_in
+from ledger.store.turns import turn
 from ledger.units import SECONDS_PER_HOUR, format_hour
 from ledger.view import read_order
 
@@ -94,8 +97,10 @@ class Campaigns:
         owner: str,
         key: str | None = None,
         hashes: Mapping[int, bytes] | None = None,
+        now_s: int | None = None,
     ) -> "Campaign":
-        """Keeps a campaign; nothing is bought yet. The same `key` of the same owner again is the same campaign.
+        """Keeps a campaign; nothing is bought yet. The same `key` of the same owner again is the same campaign. `now_s`
+        is the chain's time at which the jobs were read (default: its time now).
 
         `hashes`: the job document's keccak-256 by the job's position; a job without one holds capacity for whatever its
         owner runs there. Raises InputError for no jobs or too many, and KeyReused.
@@ -103,8 +108,16 @@ class Campaigns:
         if not 0 < len(jobs) <= JOBS_MAX:
             raise InputError(f"The dispatch has {len(jobs)} jobs.", f"Give it 1 to {JOBS_MAX}; start several for more.")
         text = jobs_text(jobs, hashes or {}, NOTHING)
-        now_s = self.desk.market.chain.time_s()
-        return Campaign(self, create_campaign(self.store, self.place, owner, text, now_s, key).number)
+        started_s = self.desk.market.chain.time_s() if now_s is None else now_s
+        return Campaign(self, create_campaign(self.store, self.place, owner, text, started_s, key).number)
+
+    def named(self, owner: str, key: str) -> CampaignRow | None:
+        """The campaign that `key` named before for its owner; None where there is none."""
+        return named_campaign(self.store, self.place, owner, key)
+
+    def under_way(self) -> list[CampaignRow]:
+        """All that have not ended, the oldest first."""
+        return unended(self.store, self.place)
 
     def open(self, number: int) -> "Campaign":
         """A campaign by its number. Raises UnknownCampaign."""
@@ -151,7 +164,8 @@ class Campaign:
     def advance(self, signer: Signer) -> CampaignState:
         """Does all that can be done now, and says where it stands then. Call it again, from anywhere, until it ended.
 
-        Raises InputError for a signer who is not its owner, and Unavailable, after which it is called again.
+        One caller at a time moves the campaigns of an owner. Raises InputError for a signer who is not the owner,
+        TakenElsewhere while somebody else moves them, and Unavailable, after which it is called again.
         """
         row = self.row
         if signer.address != row.owner:
@@ -160,6 +174,12 @@ class Campaign:
             )
         if row.ended:
             return self.state()
+        # Two at once would each find what the other has just sent refused: the units are spent by then.
+        with turn(self._kept.store, f"dispatch of {row.owner} on {self._kept.place[0]}"):
+            self._advance(signer)
+        return self.state()
+
+    def _advance(self, signer: Signer) -> None:
         if any(step.state is StepState.PLANNED for step in self._steps()):
             # Left by who died or waited in vain: the outbox knows what of it was sent.
             self._market.sender.resume(signer)
@@ -170,7 +190,6 @@ class Campaign:
             self._carry_out(signer)
             self._kept.refresh()
             self._observe(signer)
-        return self.state()
 
     def accept(self, signer: Signer) -> int:
         """Agrees with what the sites reported of its leases, which pays them at once and brings back what they fell
@@ -183,8 +202,8 @@ class Campaign:
 
     def stop(self) -> CampaignState:
         """Buys and redeems no more: bids that stand and leases that run take their course by themselves."""
-        row = self.row
-        keep_plan(self._kept.store, row, [], "it was stopped", ended=True)
+        while not keep_plan(self._kept.store, self.row, [], "it was stopped", ended=True):
+            """Somebody planned meanwhile."""
         return self.state()
 
     def _steps(self) -> list[StepRow]:

@@ -46,6 +46,7 @@ _campaigns = Table(
     Column("ended", Boolean, nullable=False),
     Column("note", Text, nullable=False),
     UniqueConstraint("chain_id", "exchange", "owner", "key"),
+    Index("campaigns_ended", "ended", "number"),
     sqlite_autoincrement=True,
 )
 _steps = Table(
@@ -150,9 +151,7 @@ def create_campaign(
     said = {"chain_id": chain_id, "exchange": exchange, "owner": owner, "key": key, "jobs": jobs}
     with store.write() as connection:
         if key is not None:
-            of = _campaigns.c
-            known = _all().where(of.chain_id == chain_id, of.exchange == exchange, of.owner == owner, of.key == key)
-            found = connection.execute(known).one_or_none()
+            found = connection.execute(_named(place, owner, key)).one_or_none()
             if found is not None:
                 if found.jobs != jobs:
                     raise KeyReused(key)
@@ -161,6 +160,21 @@ def create_campaign(
         number = connection.execute(insert(_campaigns), new).inserted_primary_key
         assert number is not None
         return CampaignRow(number=int(number[0]), **new)  # type: ignore[arg-type]
+
+
+def named_campaign(store: Store, place: tuple[int, str], owner: str, key: str) -> CampaignRow | None:
+    """The campaign that `key` named for its owner; None where there is none."""
+    with store.read() as connection:
+        found = connection.execute(_named(place, owner, key)).one_or_none()
+    return None if found is None else CampaignRow(**found._asdict())
+
+
+def unended(store: Store, place: tuple[int, str]) -> list[CampaignRow]:
+    """The campaigns of a market that have not ended, the oldest first."""
+    of = _campaigns.c
+    wanted = _all().where(of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1]).order_by(of.number)
+    with store.read() as connection:
+        return [CampaignRow(**row._asdict()) for row in connection.execute(wanted)]
 
 
 def campaign(store: Store, number: int) -> CampaignRow | None:
@@ -221,6 +235,11 @@ def open_steps(store: Store, place: tuple[int, str], owner: str) -> list[StepRow
     """All steps of an owner's campaigns that have not ended: what their units are meant for."""
     running = [one.number for one in campaigns(store, place, owner, limit=1_000) if not one.ended]
     return [step for number in running for step in steps(store, number)]
+
+
+def _named(place: tuple[int, str], owner: str, key: str) -> Select[Any]:
+    of = _campaigns.c
+    return _all().where(of.chain_id == place[0], of.exchange == place[1], of.owner == owner, of.key == key)
 
 
 def _all() -> Select[Any]:

@@ -84,7 +84,7 @@ class Leases:
         """The next nonce of a key that is ours from now on. Raises KeyBusy."""
         row = connection.execute(SELECT_KEY, {"c": self._chain_id, "s": sender}).one_or_none()
         now_ms = self._now_ms()
-        if row is not None and row.holder != self.holder and row.until_ms > now_ms and _lives(row.holder):
+        if row is not None and row.holder != self.holder and row.until_ms > now_ms and lives(row.holder):
             self._tokens.pop(sender, None)
             self._until_ms.pop(sender, None)
             raise KeyBusy(sender, row.holder)
@@ -118,7 +118,7 @@ class Leases:
         return self._tokens.get(sender, 0)
 
 
-def _lives(holder: str) -> bool:
+def lives(holder: str) -> bool:
     """Whether the process of a lease may still live: one of this machine that is gone needs no waiting for."""
     host, _, process = holder.partition(":")
     if host != socket.gethostname():

@@ -1,10 +1,13 @@
 """A dispatch buys and redeems with a key, once, within what the key may spend; it is its owner's alone."""
 
 from collections.abc import Iterator
+from time import time
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
+from ledger.store import accounts
 from tests.api.routers.test_dispatch import jobs, offer
 from tests.api.routers.test_jobs import document, put
 from tests.api.stage import Stage, new_key, staged
@@ -92,6 +95,27 @@ def test_a_key_dispatches_no_more_than_it_may_spend(fair: Stage) -> None:
     assert less.status_code == 202, less.text
     [key] = fair.client.get("/keys", headers=auth(made["key"])).json()
     assert key["left_micro_today"] == str(9_999_999 - 8_000_100)
+
+
+def test_words_of_time_mean_what_they_meant_when_the_request_came_first(fair: Stage) -> None:
+    """The answer was never kept: whoever was asked first had ended by then, and the next one is asked hours later."""
+    made = new_key(fair, "buyer")
+    body = jobs(fair, earliest="+1h", deadline="+30h")
+    first = fair.post("/dispatch", body, key=made["key"], Idempotency_Key="words").json()
+    [key] = fair.services.accounts.listed(made["address"])
+    answered = accounts._requests.c
+    with fair.services.store.write() as connection:
+        connection.execute(delete(accounts._requests).where(answered.key_id == key.key_id, answered.key == "words"))
+    left = fair.services.accounts.left_micro(key, int(time()) // 86_400)
+    fair.world.clock.go_to(fair.world.chain.time_s() + 3 * 3_600)
+    fair.catch_up()
+    again = fair.post("/dispatch", body, key=made["key"], Idempotency_Key="words")
+    assert (again.status_code, again.json()["id"]) == (202, first["id"]), again.text
+    assert fair.services.accounts.left_micro(key, int(time()) // 86_400) == left
+    with fair.services.store.write() as connection:
+        connection.execute(delete(accounts._requests).where(answered.key_id == key.key_id, answered.key == "words"))
+    other = jobs(fair, earliest="+1h", deadline="+31h")
+    assert fair.post("/dispatch", other, key=made["key"], Idempotency_Key="words").status_code == 422
 
 
 def test_only_a_buyers_key_dispatches_and_names_its_request(fair: Stage) -> None:

@@ -15,9 +15,11 @@ from ledger.store.campaigns import (
     campaigns,
     create_campaign,
     keep_plan,
+    named_campaign,
     note_step,
     open_steps,
     steps,
+    unended,
 )
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from tests.postgres import postgres
@@ -52,6 +54,18 @@ def test_same_key_is_the_same_campaign_and_other_jobs_under_it_are_refused(store
     assert [one.number for one in campaigns(store, PLACE, OWNER)] == [*reversed(unnamed), first.number]
     assert [one.number for one in campaigns(store, PLACE, OWNER, before=unnamed[0])] == [first.number]
     assert campaigns(store, (1, PLACE[1])) == []
+
+
+def test_a_campaign_is_found_by_its_key_and_while_it_goes_on(store: Store) -> None:
+    first = create_campaign(store, PLACE, OWNER, "[1]", 5, "mine")
+    other = create_campaign(store, PLACE, OTHER, "[2]", 6, "mine")
+    create_campaign(store, (1, PLACE[1]), OWNER, "[3]", 7, "mine")
+    assert named_campaign(store, PLACE, OWNER, "mine") == first
+    assert named_campaign(store, PLACE, OTHER, "mine") == other
+    assert named_campaign(store, PLACE, OWNER, "none") is None
+    assert unended(store, PLACE) == [first, other]
+    keep_plan(store, first, [], "over", ended=True)
+    assert unended(store, PLACE) == [other]
 
 
 def test_plan_on_an_older_version_keeps_nothing(store: Store) -> None:
