@@ -36,6 +36,11 @@ from ledger.store.engine import Store, open_store
 from ledger.units import format_milli_units, format_time
 
 _FOLDER = Path("run/agent")
+_PATH = click.Path(path_type=Path)
+_OF_EXECUTOR = {
+    "slurm": ("slurm_conf", "partition"),
+    "kubernetes": ("kubeconfig", "context", "namespace", "image"),
+}
 FOLDER = click.option(
     "--folder",
     type=click.Path(file_okay=False, path_type=Path),
@@ -53,8 +58,12 @@ FOLDER = click.option(
 )
 @click.option("--jobs", "place", help="Where documents come from and results go: the API's address, or a folder.")
 @FOLDER
-@click.option("--partition", default="", help="Slurm's partition.")
-@click.option("--namespace", default="", help="Kubernetes' namespace.")
+@click.option("--slurm-conf", type=_PATH, help="The cluster's slurm.conf.  [default: where Slurm looks]")
+@click.option("--partition", help="Slurm's partition.  [default: the cluster's]")
+@click.option("--kubeconfig", type=_PATH, help="Which cluster, and as whom.  [default: where kubectl looks]")
+@click.option("--context", help="The kubeconfig's context.  [default: its current one]")
+@click.option("--namespace", help="Kubernetes' namespace.  [default: default]")
+@click.option("--image", help="Kubernetes' image for jobs that name none; without it they are not run.")
 @click.option("--reading", "reading_s", default=300, type=click.IntRange(1), help="Seconds of a meter reading.")
 @click.option("--once", is_flag=True, help="Look once, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON document a line for each look that did something.")
@@ -110,13 +119,26 @@ def _look(session: Session, one: Agent) -> None:
 
 
 def _executor(said: dict[str, Any]) -> Executor:
+    """What runs jobs, as it was said. Raises InputError for what another executor would need, and where the chosen one
+    is not there."""
+    for name, options in _OF_EXECUTOR.items():
+        for option in options:
+            if said[option] is not None and said["executor"] != name:
+                raise InputError(
+                    f"--{option.replace('_', '-')} is for {name}, and the executor is {said['executor']}.",
+                    f"Say --executor {name}, or leave it out.",
+                )
     if said["executor"] == "slurm":
-        return SlurmExecutor(said["partition"])
+        conf: Path | None = said["slurm_conf"]
+        if conf is not None and not conf.is_file():
+            raise InputError(f"There is no file {conf}.", "Name the cluster's slurm.conf, or leave --slurm-conf out.")
+        return SlurmExecutor(said["partition"] or "", None if conf is None else conf.absolute())
     if said["executor"] == "kubernetes":
         # It takes a second to load, and few agents need it.
         from ledger.agent.kubernetes import KubernetesExecutor, connected  # noqa: PLC0415
 
-        return KubernetesExecutor(connected(), said["namespace"] or "default", site=min(said["sites"]))
+        api = connected(said["kubeconfig"], said["context"] or "")
+        return KubernetesExecutor(api, said["namespace"] or "default", said["image"] or "", min(said["sites"]))
     return LocalExecutor()
 
 

@@ -6,9 +6,11 @@ from pathlib import Path
 import pytest
 
 from ledger.agent import measure as module
+from ledger.agent import slurm
 from ledger.agent.document import JobDocument
 from ledger.agent.jobstore import FolderJobs
 from tests.ledger.conftest import Shell
+from tests.slurm import Cluster
 from tests.world import PROVIDER, STRANGER, World
 
 
@@ -55,6 +57,63 @@ def test_what_an_agent_lacks_is_said(shell: Shell, anvil_world: World, tmp_path:
     said = shell(*words, who=STRANGER)
     assert said.code == 2
     assert "Use the provider's key" in said.err
+
+
+def test_jobs_run_on_the_cluster_that_the_options_name(
+    shell: Shell, anvil_world: World, tmp_path: Path, slurm_cluster: Cluster
+) -> None:
+    world, shelf = anvil_world, FolderJobs(tmp_path / "store")
+    content = JobDocument(("sh", "-c", "echo on a node; sleep 600")).encode()
+    shelf.put_document(content)
+    site, product = world.site(), world.product(1)
+    world.sell(site, product, 10)
+    lease = world.delivery.redeem(product, site, 10, content).send(world.buyer).value
+    words: list[str | Path | int] = ["agent", "--site", site, "--jobs", tmp_path / "store", "--once"]
+    words += [
+        "--folder",
+        tmp_path / "agent",
+        "--executor",
+        "slurm",
+        "--slurm-conf",
+        slurm_cluster.config,
+        "--partition",
+        "main",
+    ]
+    world.clock.go_to(product.start_s)
+    assert "1 open" in shell(*words, who=PROVIDER).out
+
+    def logs() -> list[str]:
+        return [path.read_text() for path in tmp_path.glob("agent/runs/*/log")]
+
+    slurm_cluster.wait_for(lambda: logs() == ["on a node\n"], "the job's words")
+    world.clock.go_to(product.end_s)
+
+    def is_brought() -> bool:
+        shell(*words, who=PROVIDER)
+        return (tmp_path / "store" / "results" / f"{lease}.json").exists()
+
+    slurm_cluster.wait_for(is_brought, "the result")
+    assert world.delivery.lease(lease).delivered_milli == 10_000
+    assert "on a node\n" in shelf.result(lease)["log"]
+
+
+def test_an_executor_that_is_not_there_is_named(
+    shell: Shell, anvil_world: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    words = ("agent", "--site", anvil_world.site(), "--jobs", tmp_path, "--folder", tmp_path / "agent", "--once")
+    absent = tmp_path / "absent"
+
+    def refused(*more: str | Path) -> str:
+        said = shell(*words, *more, who=PROVIDER)
+        assert said.code == 2, said.err
+        return said.err
+
+    assert "No cluster is named" in refused("--executor", "kubernetes", "--kubeconfig", absent)
+    assert f"There is no file {absent}" in refused("--executor", "slurm", "--slurm-conf", absent)
+    assert "--image is for kubernetes, and the executor is local" in refused("--image", "python:3")
+    monkeypatch.setattr(slurm, "_PATH", str(tmp_path))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert "sbatch is not on this machine" in refused("--executor", "slurm")
 
 
 def test_a_reading_of_a_lease_that_was_not_reported_is_not_judged(
