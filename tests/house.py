@@ -52,8 +52,8 @@ LAYERS = {
             "keeping.backlog "
             "history.index audit.headers "
             "audit.replay cli.console",
-            "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk dispatch.progress "
-            "cli.session demo.stage",
+            "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
+            "dispatch.progress cli.session demo.stage",
             "agent.reporting audit.run dispatch.campaign dispatch.documents cli.placements "
             "cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",

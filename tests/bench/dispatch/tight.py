@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from ledger.dispatch.certificate import verify
-
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import JobSpec, Supply
 from ledger.units import HOURS_PER_DAY
