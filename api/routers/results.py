@@ -81,7 +81,8 @@ class ProvenShape(Shape):
 
 
 class PutShape(Shape):
-    """A result is kept; `first`: nothing was here before."""
+    """A result is kept until thirty days after its lease has ended; `first`: nothing was here before. There is room for
+    8 MiB of one lease, and for 256 MiB of one provider."""
 
     lease: int
     bytes: int

@@ -62,12 +62,16 @@ _results = Table(
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """How much is kept: of one account, in bytes and in number, and of all documents together."""
+    """How much is kept: of one account's documents, in bytes and in number, and of all documents together; of one
+    lease's result, of one provider's, and of all results together. A provider has room for 32 results of the largest
+    size, or for some thousands of usual ones."""
 
     owner_bytes: int = 64 * 2**20
     owner_documents: int = 1_000
-    provider_bytes: int = 2**30
     all_bytes: int = 8 * 2**30
+    lease_bytes: int = RESULT_BYTES_MAX
+    provider_bytes: int = 256 * 2**20
+    all_results_bytes: int = 8 * 2**30
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,24 +164,39 @@ class Jobs:
     # ---- results
 
     def put_result(self, lease: int, provider: str, body: bytes, now_s: int) -> bool:
-        """Keeps what a lease's provider brought; whether it is the first. Raises InputError where they keep too much,
-        and for a lease that ended and has a result: what was paid by stays as it was."""
+        """Keeps what a lease's provider brought; whether it is the first. Raises InputError where it is too long or
+        they keep too much, and for a lease that ended and has a result: what was paid by stays as it was; Unavailable
+        where all together keep too much."""
         of, kept = _results.c, t.LEASES.c
+        if len(body) > self.limits.lease_bytes:
+            raise InputError(
+                f"The result of lease {lease} is {len(body)} bytes long, and may be {self.limits.lease_bytes}.",
+                "Bring a shorter log and fewer files, and leave the rest where the holder can fetch it.",
+            )
         row = {"lease": lease, "provider": provider, "bytes": len(body), "stored_s": now_s, "body": body}
         with self._tidied(now_s) as connection:
             before = connection.execute(select(of.bytes).where(of.lease == lease)).scalar()
             ended = connection.execute(select(kept.resolved_s).where(kept.lease == lease)).scalar()
             if before is not None and ended is not None:
                 raise InputError(f"Lease {lease} has ended, and its result is here.", "A result stays as it was.")
-            mine = select(func.sum(of.bytes)).where(of.provider == provider, of.lease != lease)
-            others = int(connection.execute(mine).scalar() or 0)
-            if others + len(body) > self.limits.provider_bytes:
-                raise InputError(
-                    f"{provider} keeps {others} bytes of results here, and may keep {self.limits.provider_bytes}.",
-                    f"Bring less, or wait: each goes {KEPT_S // 86_400} days after its lease has ended.",
-                )
+            self._require_result_room(connection, lease, provider, len(body))
             self.store.upsert(connection, _results, row)
         return before is None
+
+    def _require_result_room(self, connection: Connection, lease: int, provider: str, size: int) -> None:
+        of, limits = _results.c, self.limits
+        others = select(func.sum(of.bytes)).where(of.lease != lease)
+        mine = int(connection.execute(others.where(of.provider == provider)).scalar() or 0)
+        if mine + size > limits.provider_bytes:
+            raise InputError(
+                f"{provider} keeps {mine} bytes of results here, and may keep {limits.provider_bytes}.",
+                f"Bring less, or wait: each goes {KEPT_S // 86_400} days after its lease has ended.",
+            )
+        if int(connection.execute(others).scalar() or 0) + size > limits.all_results_bytes:
+            raise Unavailable(
+                f"All results here are {limits.all_results_bytes} bytes together, and there is room for no more.",
+                "Try again later, or hand the result to the holder in another way.",
+            )
 
     def result(self, lease: int) -> KeptResult | None:
         """What became of a lease; None where nobody brought it, or it is gone."""

@@ -15,7 +15,9 @@ from ledger.store.jobs import KEPT_S, WAITING_S, JobLimits, Jobs
 HASH = "0x" + "ab" * 32
 OWNER, PROVIDER, THIEF = ("0x" + one * 40 for one in "abc")
 NOW_S = 10_000_000
-LIMITS = JobLimits(owner_bytes=100, owner_documents=3, provider_bytes=100, all_bytes=250)
+LIMITS = JobLimits(
+    owner_bytes=100, owner_documents=3, all_bytes=250, lease_bytes=95, provider_bytes=100, all_results_bytes=150
+)
 
 
 @pytest.fixture
@@ -130,3 +132,14 @@ def test_results_of_one_provider_are_bounded(jobs: Jobs) -> None:
         jobs.put_result(2, PROVIDER, b"x" * 41, NOW_S)
     # Another version of the same lease's counts once.
     jobs.put_result(1, PROVIDER, b"x" * 90, NOW_S)
+
+
+def test_one_result_and_all_together_are_bounded(jobs: Jobs) -> None:
+    with pytest.raises(InputError, match="96 bytes long, and may be 95"):
+        jobs.put_result(1, PROVIDER, b"x" * 96, NOW_S)
+    assert jobs.result(1) is None
+    jobs.put_result(1, PROVIDER, b"x" * 95, NOW_S)
+    with pytest.raises(Unavailable, match="150 bytes together"):
+        jobs.put_result(2, THIEF, b"x" * 56, NOW_S)
+    jobs.put_result(2, THIEF, b"x" * 55, NOW_S)
+    assert jobs.limits.lease_bytes <= JobLimits().lease_bytes < JobLimits().provider_bytes
