@@ -31,7 +31,8 @@ NOTHING = keccak(b"")
 _VERSION = 1
 _WORDS_MAX, _FILES_MAX, _RESULTS_MAX, _NAME_MAX, _IMAGE_MAX = 1_000, 1_000, 100, 200, 300
 _BRACKETS = 5
-_STRING = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*"', re.DOTALL)
+# Nothing is given back, and the end of the text ends a string: each byte is looked at once, whatever stands there.
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+(?:"|\\?\Z)', re.DOTALL)
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/:@-]*")
 _EXAMPLE = '{"command":["echo","hi"],"environment":{},"files":{},"image":"","results":[],"version":1}'

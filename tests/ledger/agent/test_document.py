@@ -1,6 +1,7 @@
 """A job document has one form, says nothing dangerous, and is known by its hash."""
 
 import json
+import time
 from pathlib import Path
 from typing import Any
 
@@ -113,6 +114,16 @@ def test_what_no_document_may_say_is_refused(change: dict[str, Any]) -> None:
 def test_what_is_not_canonical_is_refused(content: bytes) -> None:
     with pytest.raises(UnreadableText):
         read_document(content)
+
+
+@pytest.mark.parametrize("end", [b"", b"\\", b'"', b"{"])
+@pytest.mark.parametrize("said", [b'\\"', b'"', b"\\", b'"{', b'"\\'])
+def test_a_mebibyte_of_anything_is_looked_at_within_a_second(said: bytes, end: bytes) -> None:
+    content = (said * BYTES_MAX)[: BYTES_MAX - len(end)] + end
+    started_s = time.process_time()
+    with pytest.raises(UnreadableText):
+        read_document(content)
+    assert time.process_time() - started_s < 1
 
 
 def test_half_a_character_is_refused() -> None:
