@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from api.app import create_app, environment_settings
+from api.heap import bound_heaps
 from api.metrics import log_as_json
 from api.wire import Http
 from ledger import LedgerError
@@ -14,6 +15,7 @@ _PATIENCE_S = 3
 
 def main() -> int:
     """Runs until it is interrupted; 1 where it cannot start."""
+    bound_heaps()
     try:
         settings = environment_settings()
         log_as_json()
