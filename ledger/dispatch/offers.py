@@ -161,7 +161,8 @@ def market_supplies(
 ) -> tuple[list[Supply], Latencies]:
     """The supplies for `jobs`, and the latencies to plan them with, in which each supply's `metro` stands for all the
     places from which it may come. Products `left_out` are not bought; what is held of them is used. In `closed` hours
-    (site, hour) a site announced that it serves nothing."""
+    (site, hour) a site announced that it serves nothing: nothing is bought of it there. What is held is used all the
+    same, at such a site last: an announcement that voided it would let a site keep what it was paid."""
     places = _Places(areas, latencies, sorted({job.metro for job in jobs if job.metro}))
     weighed = weights or {}
     found: list[Supply] = []
@@ -170,7 +171,7 @@ def market_supplies(
     cheapest = _cheapest(now, left_out)
     for number, shelf in now.shelves.items():
         sunk_micro = max(0, min(shelf.paid_micro, cheapest.get(shelf.product.class_id, shelf.paid_micro + 1) - 1))
-        for offer in _held_at(shelf, sunk_micro, now, jobs, places, weighed):
+        for offer in _held_at(replace(shelf, paid_micro=sunk_micro), now, jobs, places, weighed, closed):
             code = places.code(shelf.product, [now.sites[offer.site].metro])
             found += _hourly(shelf, offer, code, weighed, (first, last), held=True)
         wanted = () if number in left_out else now.offered.get(number, ())
@@ -180,7 +181,7 @@ def market_supplies(
         code = places.code(shelf.product, behind)
         for offer in _within(wanted, shelf.cap_units):
             found += _hourly(shelf, offer, code, weighed, (first, last), held=False)
-    return [one for one in found if (one.site, one.hour) not in closed], places.latencies()
+    return [one for one in found if one.held or (one.site, one.hour) not in closed], places.latencies()
 
 
 def _cheapest(now: MarketNow, left_out: Collection[int]) -> dict[int, int]:
@@ -301,14 +302,15 @@ def _offered(shelf: Shelf, rows: Sequence[OrderRow], owner: str, without: Collec
 
 def _held_at(
     shelf: Shelf,
-    price_micro: int,
     now: MarketNow,
     jobs: Sequence[JobSpec],
     places: _Places,
     weights: Mapping[int, int],
+    closed: Collection[tuple[int, int]],
 ) -> list[Offered]:
-    """The units held, spread over the sites that owe them: where more jobs may run first, then where delivery is more
-    likely, then where more is owed."""
+    """The units held, spread over the sites that owe them: first those where a job may run that did not announce to be
+    closed, then where more jobs may, then where delivery is more likely, then where more is owed."""
+    window = range(shelf.product.start_hour, shelf.product.end_hour)
 
     def near_jobs(site: int) -> int:
         metro = now.sites[site].metro
@@ -318,15 +320,18 @@ def _held_at(
             if job.class_id == shelf.product.class_id
         )
 
+    def rank(site: int) -> tuple[bool, int, int, int, int, int]:
+        near = near_jobs(site)
+        shut = sum((site, hour) in closed for hour in window)
+        return not near, shut, -near, -weights.get(site, BP_PER_ONE), -shelf.owed[site], site
+
     left, found = shelf.held_units, []
     if not left:
         return []
-    for site in sorted(
-        shelf.owed, key=lambda one: (-near_jobs(one), -weights.get(one, BP_PER_ONE), -shelf.owed[one], one)
-    ):
+    for site in sorted(shelf.owed, key=rank):
         part = min(left, shelf.owed[site])
         if part:
-            found.append(Offered(site, part, price_micro))
+            found.append(Offered(site, part, shelf.paid_micro))
             left -= part
     return found
 

@@ -12,6 +12,7 @@ from ledger.dispatch.campaign import Campaign
 from ledger.dispatch.problem import JobSpec
 from ledger.dispatch.progress import CampaignState, Phase
 from ledger.errors import InputError, KeyReused, UnknownName
+from ledger.maintenance import Announcement, announce, maintenance_domain
 from ledger.model import Kind
 from ledger.product import Product
 from ledger.sending.sender import Sender
@@ -19,7 +20,7 @@ from ledger.store.campaigns import StepKind, StepState
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.queries import leases, orders_of
 from tests.bazaar import FRANKFURT, TOKYO, VIRGINIA, Bazaar, wide
-from tests.world import BUYER, STRANGER
+from tests.world import BUYER, PROVIDER, STRANGER
 
 
 def hours_ahead(fair: Bazaar, count: int = 1) -> list[int]:
@@ -334,3 +335,19 @@ def test_units_that_another_campaign_bought_are_left_to_it(fair: Bazaar) -> None
     second = fair.campaigns(store).start([wanted(hours, 100, limit_micro=10)], BUYER.address)
     assert second.advance(BUYER).jobs[0].running == 0
     assert first.advance(BUYER).jobs[0].running == 100
+
+
+def test_what_was_bought_is_redeemed_though_its_site_then_says_that_it_is_closed(fair: Bazaar) -> None:
+    hours = hours_ahead(fair)
+    product, closing = wide(hours[0]), fair.site(FRANKFURT)
+    fair.offer(closing, [product], 100, tick=100)
+    campaign = fair.campaigns(open_store(IN_MEMORY)).start([wanted(hours, 100)], BUYER.address)
+    campaign.advance(BUYER)
+    settle(fair, product)
+    domain = maintenance_domain(fair.chain.chain_id, fair.market.deployment.address("Capacity"))
+    said = Announcement(closing, hours[0], hours[0] + 1, "new cooling", fair.chain.time_s())
+    announce(fair.store, said, said.sign(domain, PROVIDER), domain, fair.chain.time_s())
+    state = campaign.advance(BUYER)
+    assert (state.jobs[0].running, state.unused_units) == (100, 0)
+    [redeemed] = [step for step in state.steps if step.kind is StepKind.REDEEM]
+    assert redeemed.site == closing

@@ -30,6 +30,16 @@ def supplied(now: MarketNow, jobs: list[JobSpec]) -> tuple[list[Supply], Latenci
     return market_supplies(now, jobs, AREAS, LATENCIES)
 
 
+def hold(fair: Bazaar, product: Product, units: int) -> None:
+    """The buyer buys what is offered, and has it."""
+    fair.market.bid(product, units, tick=400).send(BUYER)
+    round_ = fair.market.current_round()
+    fair.end_round()
+    fair.market.clear(product, round_).send(BUYER)
+    for part in fair.market.settlements(product, round_):
+        part.send(BUYER)
+
+
 def test_open_offers_are_supply_of_their_sites_at_their_prices(fair: Bazaar) -> None:
     hours = hours_ahead(fair, 2)
     near, far = fair.sites[FRANKFURT][0], fair.sites[TOKYO][0]
@@ -119,12 +129,7 @@ def test_units_held_are_free_at_the_sites_that_owe_them_and_never_more_than_held
     first, second = fair.sites[FRANKFURT]
     fair.offer(first, [product], 300, tick=400)
     fair.offer(second, [product], 200, tick=400)
-    fair.market.bid(product, 500, tick=400).send(BUYER)
-    round_ = fair.market.current_round()
-    fair.end_round()
-    fair.market.clear(product, round_).send(BUYER)
-    for part in fair.market.settlements(product, round_):
-        part.send(BUYER)
+    hold(fair, product, 500)
     jobs = [fair.job(100, 1, room=10)]
     held = supplied(read(fair, jobs, owner=BUYER.address), jobs)[0]
     assert [(one.site, one.units, one.price_micro, one.held) for one in held if one.held] == [
@@ -136,16 +141,29 @@ def test_units_held_are_free_at_the_sites_that_owe_them_and_never_more_than_held
     assert not [one for one in supplied(read(fair, jobs), jobs)[0] if one.held]
 
 
+def test_what_a_closed_site_owes_is_used_last_and_nothing_is_bought_of_it(fair: Bazaar) -> None:
+    [hour] = hours_ahead(fair)
+    product = wide(hour)
+    first, second = fair.sites[FRANKFURT]
+    for site, units in ((first, 300), (second, 200)):
+        fair.offer(site, [product], units, tick=400)
+    hold(fair, product, 500)
+    fair.offer(first, [product], 50, tick=400)
+    jobs = [fair.job(100, 1, room=10)]
+    now = read(fair, jobs, owner=BUYER.address, meant={product.id: 150})
+    for closed, found in (
+        (set(), [(first, 300, True), (second, 50, True), (first, 50, False)]),
+        ({(first, hour)}, [(second, 200, True), (first, 150, True)]),
+    ):
+        supplies, _ = market_supplies(now, jobs, AREAS, LATENCIES, closed=closed)
+        assert [(one.site, one.units, one.held) for one in supplies] == found
+
+
 def test_asks_are_supply_at_the_sites_that_owe_the_product_and_not_the_buyers_own(fair: Bazaar) -> None:
     [hour] = hours_ahead(fair)
     product, site = wide(hour), fair.sites[FRANKFURT][0]
     fair.offer(site, [product], 300, tick=400)
-    fair.market.bid(product, 300, tick=400).send(BUYER)
-    round_ = fair.market.current_round()
-    fair.end_round()
-    fair.market.clear(product, round_).send(BUYER)
-    for part in fair.market.settlements(product, round_):
-        part.send(BUYER)
+    hold(fair, product, 300)
     fair.market.ask(product, 120, tick=390).send(BUYER)
     jobs = [fair.job(100, 1, room=10)]
     [seen] = supplied(read(fair, jobs), jobs)[0]
