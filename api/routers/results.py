@@ -18,7 +18,18 @@ from api.routers.jobs import PRIVATE, RawBody, Someone, require_scope
 from api.routers.leases import LeaseNumber
 from api.schemas import Answer, Body, Shape
 from api.services import Services
-from ledger import InputError, LeaseRow, MeterReading, prove_reading, queries, usage_root
+from ledger import (
+    Domain,
+    InputError,
+    LeaseRow,
+    MeterReading,
+    Product,
+    Reported,
+    prove_reading,
+    queries,
+    reading_domain,
+    result_faults,
+)
 
 router = Noun(prefix="/leases", tags=["results"], responses=problems(400, 401, 403, 404, 413, 422, 429, 503))
 
@@ -43,7 +54,8 @@ class ReadingShape(Body):
 
 class ResultShape(Body):
     """A result: at most 8 MiB. `log` is what the job wrote, cut where it was long; `files` are base64 by their relative
-    names; `signatures` are the site's, one for each reading."""
+    names; `signatures` are the site's, one for each reading. Readings follow one another from the window's start
+    without gap, end within it, and claim no more than the leased units."""
 
     model_config = ConfigDict(extra="forbid", str_max_length=None, allow_inf_nan=False)
 
@@ -108,7 +120,7 @@ def put_result(work: Work, caller: Someone, n: LeaseNumber, body: RawBody) -> Pu
     if lease.provider != provider:
         raise NotAllowed(f"Lease {n} is provided by {lease.provider}, not by {provider}.", "Sign in as the provider.")
     result = read_result(body)
-    check_readings(result, lease)
+    check_readings(result, lease, reading_domain(work.deployment))
     kept = result.model_dump_json().encode()
     return PutShape(lease=n, bytes=len(kept), first=work.jobs.put_result(n, provider, kept, now_s))
 
@@ -154,25 +166,20 @@ def readings_of(result: ResultShape) -> list[MeterReading]:
     return [MeterReading(**one.model_dump()) for one in result.readings]
 
 
-def check_readings(result: ResultShape, lease: LeaseRow) -> None:
-    """Raises InputError unless the readings are the lease's, each has a signature, and they are those of the report,
-    where there is one: others could not be proven."""
-    readings = readings_of(result)
-    if len(readings) != len(result.signatures):
+def check_readings(result: ResultShape, lease: LeaseRow, domain: Domain) -> None:
+    """Raises InputError unless the readings are the lease's, follow one another in its window without more than was
+    leased, each signed by its provider, and are those of the report, where there is one: others could not be proven.
+    What the report claims beyond them is the holder's to see and to dispute: such readings are kept."""
+    product = Product.from_id(lease.product)
+    root = None if lease.usage_root is None else bytes.fromhex(lease.usage_root[2:])
+    known = Reported(lease.lease, lease.units, product.start_s, product.end_s, lease.provider, root=root)
+    signatures = [bytes.fromhex(one[2:]) for one in result.signatures]
+    faults = result_faults(known, readings_of(result), signatures, domain)
+    if faults:
+        more = f" {len(faults) - 3} more faults." if len(faults) > 3 else ""
         raise InputError(
-            f"There are {len(readings)} readings and {len(result.signatures)} signatures.", "Sign each of them."
-        )
-    for place, one in enumerate(readings):
-        if (one.lease, one.number) != (lease.lease, place):
-            raise InputError(
-                f"Reading {place} says that it is number {one.number} of lease {one.lease}.",
-                f"Bring those of lease {lease.lease}, numbered from 0.",
-            )
-    root = "0x" + usage_root(readings).hex()
-    if lease.usage_root is not None and root != lease.usage_root:
-        raise InputError(
-            f"The readings have the root {root}, the report of lease {lease.lease} {lease.usage_root}.",
-            "Bring the readings that were reported.",
+            " ".join(faults[:3]) + more,
+            f"Bring the signed readings of lease {lease.lease} that were reported, numbered from 0, without a gap.",
         )
 
 

@@ -178,3 +178,38 @@ def faults_of(readings: Sequence[MeterReading], lease: int, units: int, window_s
         faults += [f"Reading {place} {why}." for is_wrong, why in wrong if is_wrong]
         at_s = one.to_s
     return faults
+
+
+@dataclass(frozen=True, slots=True)
+class Reported:
+    """What the chain knows of a lease, to hold its readings against: its `units`, its window from `start_s` until
+    `end_s`, its site's provider, and what was reported, None before that."""
+
+    lease: int
+    units: int
+    start_s: int
+    end_s: int
+    provider: str
+    delivered_milli: int | None = None
+    root: bytes | None = None
+
+
+def result_faults(
+    reported: Reported, readings: Sequence[MeterReading], signatures: Sequence[bytes], domain: Domain
+) -> list[str]:
+    """What is wrong with all that was brought of a lease: as `faults_of`, a signature that is not the provider's, and
+    readings that are not those of the report or do not come to what it claims. Signatures are looked at where the rest
+    is well: readings that follow one another are no more than a window has seconds."""
+    faults = faults_of(readings, reported.lease, reported.units, (reported.start_s, reported.end_s))
+    if len(readings) != len(signatures):
+        faults.append(f"There are {len(readings)} readings and {len(signatures)} signatures.")
+    if reported.root is not None and (root := usage_root(readings)) != reported.root:
+        faults.append(f"The readings have the root 0x{root.hex()}, the report 0x{reported.root.hex()}.")
+    claimed, found = reported.delivered_milli, delivered_of(readings, reported.start_s, reported.end_s)
+    if claimed is not None and claimed > found:
+        faults.append(f"The report claims {claimed} milli-units, and its readings come to {found}.")
+    return faults or [
+        f"Reading {place} is not signed by {reported.provider}."
+        for place, (one, signature) in enumerate(zip(readings, signatures, strict=True))
+        if signer_of(one, signature, domain) != reported.provider
+    ]

@@ -2,6 +2,7 @@
 
 import json
 from base64 import b64encode
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -99,6 +100,16 @@ def test_readings_are_proven_against_the_report(folder: Path) -> None:
             "signatures": ["0x" + one.hex() for one in signatures],
         }
         path = f"/leases/{run.lease}"
+        for fault, bent, key in (
+            ("is not signed", readings, world.buyer),
+            ("begins at", [readings[0], replace(readings[1], from_s=readings[1].from_s - 30)], world.provider),
+            ("after the window", [replace(readings[0], to_s=run.product.end_s + 1)], world.provider),
+            ("claims 10001", [replace(readings[0], delivered_milli=10_001)], world.provider),
+        ):
+            marks = ["0x" + sign_reading(one, domain, key).hex() for one in bent]
+            content = sent(readings=[one.json() for one in bent], signatures=marks)
+            refused = put(stage, f"{path}/result", content, run.provider)
+            assert (refused.status_code, fault in refused.json()["detail"]) == (422, True), refused.text
         assert put(stage, f"{path}/result", sent(**body), run.provider).status_code == 201
         assert stage.get(f"{path}/readings/0")["data"]["usage_root"] is None
         world.clock.go_to(start_s + 600)

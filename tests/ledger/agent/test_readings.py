@@ -3,6 +3,7 @@
 import re
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from eth_abi.abi import encode
@@ -15,16 +16,19 @@ from ledger.agent.readings import (
     _READING,
     MeterReading,
     ProvenReading,
+    Reported,
     delivered_of,
     faults_of,
     prove_reading,
     read_proven,
     read_reading,
+    result_faults,
     sign_reading,
     signer_of,
     usage_root,
     verify_reading,
 )
+from ledger.codec import checksummed
 from ledger.eip712 import Domain
 from ledger.errors import InputError, OutOfRange, UnreadableText
 from tests.world import PROVIDER, STRANGER
@@ -109,6 +113,27 @@ def test_readings_that_cannot_be_are_found(readings: list[MeterReading], data: s
     bent = replace(readings[place], **data.draw(st.sampled_from(changes)))
     assert faults_of([*readings[:place], bent, *readings[place + 1 :]], 3, UNITS, window_s)
     assert faults_of([replace(readings[-1], number=0, from_s=window_s[0])], 3, UNITS, (window_s[0], window_s[1] - 1))
+
+
+@pytest.mark.parametrize(
+    ("change", "fault"),
+    [
+        ({}, ""),
+        ({"delivered_milli": 4_000}, ""),
+        ({"delivered_milli": 4_001}, "claims 4001"),
+        ({"root": bytes(32)}, "root"),
+        ({"units": 7}, "of 7 units"),
+        ({"end_s": 7_199}, "after the window"),
+        ({"provider": checksummed(b"1" * 20)}, "not signed"),
+    ],
+)
+def test_a_result_is_held_against_what_the_chain_knows(change: dict[str, Any], fault: str) -> None:
+    readings = [MeterReading(7, 0, 3_600, 5_400, 8_000), MeterReading(7, 1, 5_400, 7_200, 0)]
+    known = Reported(7, 8, 3_600, 7_200, PROVIDER.address, 4_000, usage_root(readings))
+    faults = result_faults(replace(known, **change), readings, signed(readings), DOMAIN)
+    assert bool(faults) == bool(fault)
+    assert fault in " ".join(faults)
+    assert result_faults(known, readings, signed(readings)[:1], DOMAIN)
 
 
 def test_a_signature_is_what_a_wallet_makes() -> None:
