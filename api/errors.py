@@ -69,6 +69,12 @@ class Busy(Refused):
     status = HTTPStatus.CONFLICT
 
 
+class LastKey(Refused):
+    """Without this key nobody could reach what its account has. The admin ends it, and can make the account another."""
+
+    status = HTTPStatus.CONFLICT
+
+
 class Gone(Refused):
     """What a cursor stood on was replaced by another block."""
 

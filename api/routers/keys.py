@@ -6,29 +6,32 @@ from fastapi import Path as InPath
 from fastapi import Response
 from pydantic import Field
 
-from api.auth import Admin, Who, Work, now_s
-from api.errors import NotAllowed, NotAuthenticated, NotThere, problems
+from api.auth import Admin, Caller, Who, Work, now_s
+from api.errors import LastKey, NotAllowed, NotAuthenticated, NotThere, problems
 from api.nouns import Noun
 from api.schemas import Address, Body, Micro, Shape, micro
 from api.services import Services
-from ledger import ApiKey
+from ledger import ApiKey, LeaseState, board, format_usd, queries
 
-router = Noun(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 422, 429, 503))
+router = Noun(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 409, 422, 429, 503))
 
 KeyId = Annotated[str, InPath(pattern="^[0-9a-f]{16}$", examples=["9f2c7a5e0b7d4d2b"])]
 _SECONDS_PER_DAY = 86_400
 _DEFAULT_MICRO = 10_000 * 10**6
+_RUNNING = (LeaseState.ACTIVE, LeaseState.REPORTED, LeaseState.DISPUTED, LeaseState.RULED)
 
 
 class KeyBody(Body):
-    """A key to be made: with an account of its own, or for the caller's. `withdraw_to` are the only addresses that it
-    may send money or units to: said when the key is made, and changed by the admin alone (who steals a key cannot add
-    an address to it; on a demo market, which has no admin, nobody can)."""
+    """A key to be made, with an account of its own. `withdraw_to` are the only addresses that it may send money or
+    units to: said when the key is made, and changed by the admin alone (who steals a key cannot add an address to it;
+    on a demo market, which has no admin, nobody can). With `address`, the key is for an account that the API keeps
+    already, one whose key was lost or stolen: the admin alone names one."""
 
     name: str = Field(min_length=1, max_length=80, examples=["trading desk"])
     scopes: list[Literal["buyer", "provider", "read"]] = Field(min_length=1, max_length=3, examples=[["buyer", "read"]])
     limit_micro_per_day: int = Field(default=_DEFAULT_MICRO, ge=0, lt=2**63)
     withdraw_to: list[Address] = Field(default_factory=list, max_length=10)
+    address: Address | None = None
 
 
 class KeyShape(Shape):
@@ -55,13 +58,22 @@ class NewKey(KeyShape):
 def make_key(body: KeyBody, work: Work, caller: Admin) -> NewKey:
     if caller.key is not None:
         raise NotAllowed("A key makes no other keys.", "Ask without one, or as the admin.")
-    signer = work.vault.new()
-    work.give_gas(signer.address)
+    address = work.vault.new().address if body.address is None else _kept_account(body.address, work, caller)
+    work.give_gas(address)
     secret, key = work.accounts.add_key(
-        body.name, frozenset(body.scopes), signer.address, body.limit_micro_per_day,
+        body.name, frozenset(body.scopes), address, body.limit_micro_per_day,
         frozenset(body.withdraw_to), now_s(),
     )  # fmt: skip
     return NewKey(key=secret, **key_shape(key, work).model_dump())
+
+
+def _kept_account(address: str, work: Services, caller: Caller) -> str:
+    # Not whoever may make keys: on a demo market that is anybody.
+    if not caller.admin:
+        raise NotAllowed("Only the admin makes a key for an account that is there.", "Ask whoever runs this API.")
+    if not work.vault.holds(address):
+        raise NotThere(f"The API keeps no account {address}.", "GET /keys lists the accounts that it keeps.")
+    return address
 
 
 class AllowBody(Body):
@@ -93,11 +105,42 @@ def list_keys(work: Work, caller: Who) -> list[KeyShape]:
 def end_key(work: Work, caller: Who, key_id: KeyId) -> Response:
     if not caller.admin and caller.address is None:
         raise NotAuthenticated("Only its owner or the admin ends a key.")
-    mine = {one.key_id for one in work.accounts.listed(None if caller.admin else caller.address)}
+    # The admin can make a new key for the account; nobody else can.
+    has = "" if caller.address is None or caller.admin else _holdings(caller.address, work)
+    if _living(key_id, work, caller) and work.accounts.revoke(key_id, now_s(), unless_last=bool(has)):
+        return Response(status_code=204)
+    if has and _living(key_id, work, caller):
+        raise LastKey(
+            f"{key_id} is the last key that signs for {caller.address}, which has {has}.",
+            "Take that out of the market first, or ask the admin, who can end the key and make a new one "
+            "(POST /keys with `address`).",
+        )
     # Whether somebody else has a key of that name is nobody's business.
-    if key_id not in mine or not work.accounts.revoke(key_id, now_s()):
-        raise NotThere(f"The caller has no living key {key_id}.", "GET /keys lists them.")
-    return Response(status_code=204)
+    raise NotThere(f"The caller has no living key {key_id}.", "GET /keys lists them.")
+
+
+def _living(key_id: str, work: Services, caller: Caller) -> bool:
+    mine = work.accounts.listed(None if caller.admin else caller.address)
+    return any(one.key_id == key_id and one.revoked_s is None for one in mine)
+
+
+def _holdings(address: str, work: Services) -> str:
+    """What would be out of reach without a key, in words; empty where there is nothing."""
+    wallet_micro = work.market.wallet_micro(address)
+    with work.view() as view:
+        sites = [one.site for one in queries.sites(view.store, address)]
+        cash_micro = queries.cash(view.store, address).free_micro
+        found = {
+            f"{format_usd(wallet_micro)} in its wallet": wallet_micro,
+            f"{format_usd(cash_micro)} in the market": cash_micro,
+            "units": queries.balances(view.store, address),
+            "orders that wait": board.open_orders(view.store, address, limit=1),
+            "leases that have not ended": any(
+                queries.leases(view.store, address, state=one, limit=1) for one in _RUNNING
+            ),
+            "sites": sites,
+        }
+    return ", ".join(name for name, has in found.items() if has)
 
 
 def key_shape(key: ApiKey, work: Services) -> KeyShape:

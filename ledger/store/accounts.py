@@ -161,10 +161,26 @@ class Accounts:
         with self.store.write() as connection:
             return bool(connection.execute(said.values(withdraw_to=",".join(sorted(withdraw_to)))).rowcount)
 
-    def revoke(self, key_id: str, now_s: int) -> bool:
-        """Ends a key at once; whether there was one to end."""
-        ended = update(_keys).where(_keys.c.key_id == key_id, _keys.c.revoked_s.is_(None)).values(revoked_s=now_s)
-        return self.store.redo(lambda connection: bool(connection.execute(ended).rowcount))
+    def revoke(self, key_id: str, now_s: int, unless_last: bool = False) -> bool:
+        """Ends a key at once; whether there was one to end. With `unless_last`, a key that signs for its account lives
+        on where no other living one does: of two that are ended at once, one stays."""
+        signs = _keys.c.scopes.not_in(("", "read"))
+        living = select(_keys.c.key_id).where(_keys.c.revoked_s.is_(None))
+
+        def ended(connection: Connection) -> bool:
+            mine = connection.execute(
+                living.add_columns(_keys.c.address, signs.label("signs")).where(_keys.c.key_id == key_id)
+            ).first()
+            if mine is None:
+                return False
+            others = living.where(_keys.c.address == mine.address, _keys.c.key_id != key_id, signs)
+            if unless_last and mine.signs and connection.execute(others.limit(1)).first() is None:
+                return False
+            return bool(
+                connection.execute(update(_keys).where(_keys.c.key_id == key_id).values(revoked_s=now_s)).rowcount
+            )
+
+        return self.store.redo(ended)
 
     def _keys(self, wanted: Select[Any]) -> list[ApiKey]:
         with self.store.read() as connection:

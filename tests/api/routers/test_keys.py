@@ -93,3 +93,45 @@ def test_the_admin_alone_says_it_anew(stage: Stage, monkeypatch: pytest.MonkeyPa
     nobody = "/keys/" + "0" * 16 + "/withdraw-to"
     unknown = stage.client.put(nobody, json={"withdraw_to": []}, headers=auth("the admin's"))
     assert unknown.status_code == 404
+
+
+def test_the_last_key_of_an_account_that_has_something_lives_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = new_key(stage, "buyer", cash="5")
+    stage.catch_up()
+    path = f"/keys/{made['key_id']}"
+    refused = stage.client.delete(path, headers=auth(made["key"]))
+    assert (refused.status_code, refused.json()["title"]) == (409, "LastKey")
+    assert "has 5.00 USD in the market." in refused.json()["detail"]
+    # What the remedy names: the admin makes another, and then either of the two can go.
+    with monkeypatch.context() as admin:
+        admin.setattr(stage.services, "settings", replace(stage.settings, admin_key=Secret("the admin's")))
+        body = {"name": "anew", "scopes": ["buyer"], "address": made["address"]}
+        other = stage.post("/keys", body, key="the admin's")
+    assert (other.status_code, other.json()["address"]) == (201, made["address"])
+    assert stage.client.delete(path, headers=auth(made["key"])).status_code == 204
+    assert stage.client.delete(path, headers=auth(other.json()["key"])).status_code == 404
+    path = f"/keys/{other.json()['key_id']}"
+    assert stage.client.delete(path, headers=auth(other.json()["key"])).status_code == 409
+    monkeypatch.setattr(stage.services, "settings", replace(stage.settings, admin_key=Secret("the admin's")))
+    assert stage.client.delete(path, headers=auth("the admin's")).status_code == 204
+
+
+def test_money_in_the_wallet_holds_a_key_too(stage: Stage) -> None:
+    made = new_key(stage, "buyer")
+    done(stage, stage.post("/accounts/faucet", {"amount": "3"}, key=made["key"]))
+    refused = stage.client.delete(f"/keys/{made['key_id']}", headers=auth(made["key"]))
+    assert (refused.status_code, "has 3.00 USD in its wallet." in refused.json()["detail"]) == (409, True)
+
+
+def test_the_admin_alone_makes_a_key_for_an_account_that_is_there(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = new_key(stage)
+    body = {"name": "thief", "scopes": ["buyer"], "address": made["address"]}
+    # Here anybody may make keys, and yet none for what is somebody's.
+    assert stage.post("/keys", body).status_code == 403
+    assert stage.post("/keys", body, key=made["key"]).status_code == 403
+    monkeypatch.setattr(stage.services, "settings", replace(stage.settings, admin_key=Secret("the admin's")))
+    unknown = stage.post("/keys", body | {"address": stage.world.stranger.address}, key="the admin's")
+    assert (unknown.status_code, "keeps no account" in unknown.json()["detail"]) == (404, True)
+    assert len(stage.client.get("/keys", headers=auth(made["key"])).json()) == 1

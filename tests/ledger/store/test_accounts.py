@@ -63,6 +63,25 @@ def test_revoke_ends_a_key_once(accounts: Accounts) -> None:
     assert [one.revoked_s for one in accounts.listed()] == [9]
 
 
+def test_the_last_key_that_signs_lives_on_where_it_is_asked(accounts: Accounts) -> None:
+    _, reader = accounts.add_key("reader", frozenset({"read"}), ADDRESS, 0, frozenset(), now_s=5)
+    keys = [new_key(accounts)[1].key_id for _ in range(2)]
+    accounts.add_key("another's", BUYER, "0x" + "b" * 40, 0, frozenset(), now_s=5)
+    assert [accounts.revoke(one, 9, unless_last=True) for one in (*keys, keys[1])] == [True, False, False]
+    assert accounts.revoke(reader.key_id, 9, unless_last=True)
+    assert accounts.revoke(keys[1], 9)
+
+
+def test_of_the_last_two_keys_that_are_ended_at_once_one_lives_on(tmp_path: Path) -> None:
+    store = open_store(Secret(f"sqlite:///{tmp_path / 'accounts.db'}"))
+    accounts = Accounts(store)
+    keys = [new_key(accounts)[1].key_id for _ in range(8)]
+    with ThreadPoolExecutor(8) as pool:
+        ended = list(pool.map(lambda one: accounts.revoke(one, 9, unless_last=True), keys))
+    assert sorted(ended) == [False] + [True] * 7
+    store.close()
+
+
 @given(amounts=st.lists(st.integers(0, 2**100), max_size=12), limit=st.integers(0, 2**102))
 def test_spend_never_exceeds_the_limit_of_a_day(amounts: list[int], limit: int) -> None:
     store = open_store(IN_MEMORY)
