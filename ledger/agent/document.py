@@ -94,7 +94,8 @@ def read_document(content: bytes) -> JobDocument:
     """The job that these bytes say. Raises UnreadableText for bytes that are no document, or not canonical."""
     _require(len(content) <= BYTES_MAX, "document", f"it has {len(content):,} bytes, at most {BYTES_MAX:,}")
     # Counted before it is read: a text that nests deep enough ends a parser's stack, and with it the process.
-    depth = sum(_STRING.sub(b"", content).count(one) for one in (b"{", b"["))
+    bare = _STRING.sub(b"", content)
+    depth = bare.count(b"{") + bare.count(b"[")
     _require(depth <= _BRACKETS, "document", "it has more lists and objects than a job")
     try:
         said = json.loads(content.decode("utf-8"))
@@ -193,6 +194,9 @@ def _check_path(name: str, where: str) -> None:
     _require(plain and len(name) <= _NAME_MAX, where, f"{name[:40]!r} is no plain path inside of the folder")
     _require("\n" not in name and "\r" not in name, where, f"{name[:40]!r} has more than one line")
     _require_text(name, where)
+    # A file system bounds each part by its bytes, at 255: a longer name would be refused only where it is laid out.
+    longest = max(len(part.encode()) for part in parts)
+    _require(longest <= _NAME_MAX, where, f"{name[:40]!r} has a part of {longest} bytes, at most {_NAME_MAX}")
 
 
 def _require_text(text: str, where: str) -> None:
