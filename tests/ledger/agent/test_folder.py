@@ -1,6 +1,8 @@
 """A run's folder: files in, results out, and no link is followed either way."""
 
 import os
+import subprocess
+import time
 from pathlib import Path
 
 import pytest
@@ -39,6 +41,53 @@ def test_results_come_by_pattern_and_no_link_is_followed(tmp_path: Path) -> None
     assert sorted(one.split()[0] for one in left_out) == ["out/link.txt", "out/pipe.txt"]
     assert results_of(tmp_path / "run", ["**/*.txt"])[0].keys() == {"out/a.txt", "out/deep/b.txt", "other.txt"}
     assert results_of(tmp_path / "run", []) == ({}, [])
+
+
+@pytest.mark.parametrize("linked", ["files", "."])
+def test_a_link_in_the_place_of_the_folder_itself_shows_nothing(tmp_path: Path, linked: str) -> None:
+    other = tmp_path / "other"
+    (other / "files").mkdir(parents=True)
+    for name in ("key.txt", "files/key.txt", "log"):
+        (other / name).write_text("secret")
+    run = tmp_path / "run"
+    if linked == "files":
+        run.mkdir()
+        (run / "files").symlink_to(other)
+    else:
+        run.symlink_to(other)
+    assert results_of(run, ["**"]) == ({}, [])
+    assert log_of(run) == ""
+
+
+def test_a_folder_that_is_deeper_than_any_name_is_looked_at_and_left(tmp_path: Path) -> None:
+    files = tmp_path / "run" / "files"
+    files.mkdir(parents=True)
+    (files / "a.txt").write_text("a")
+    here = os.open(files, os.O_RDONLY)
+    for _ in range(3_000):
+        os.mkdir("d", dir_fd=here)
+        deeper = os.open("d", os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = deeper
+    os.close(here)
+    try:
+        assert results_of(tmp_path / "run", ["**/*.txt"]) == ({"a.txt": b"a"}, [])
+    finally:
+        # What tidies up after the tests goes down by calls of itself.
+        subprocess.run(["rm", "-rf", str(files)], check=True)
+
+
+def test_files_that_are_too_large_are_not_even_read(tmp_path: Path) -> None:
+    files = tmp_path / "run" / "files"
+    files.mkdir(parents=True)
+    for number in range(2_000):
+        with (files / f"{number}").open("wb") as file:
+            file.truncate(2**34)
+    started_s = time.process_time()
+    found, left_out = results_of(tmp_path / "run", ["*"])
+    assert (found, len(left_out)) == ({}, 100)
+    # Read to the bound, they would be 8 GiB.
+    assert time.process_time() - started_s < 2
 
 
 def test_what_is_too_much_is_left_out_and_said(tmp_path: Path) -> None:
@@ -81,6 +130,13 @@ def test_two_stars_match_any_number_of_folders(parts: list[str]) -> None:
     assert matches([*parts, "x"], ["**", "x"])
     assert not matches([*parts, "x"], ["**", "y"])
     assert matches(parts, ["*"]) == (len(parts) == 1)
+
+
+def test_many_stars_are_no_more_work_than_their_number() -> None:
+    started_s = time.process_time()
+    assert not matches(["a"] * 60, ["**", "a"] * 30 + ["**", "b"])
+    assert matches(["a"] * 60, ["**", "a"] * 30)
+    assert time.process_time() - started_s < 1
 
 
 @pytest.mark.parametrize(("name", "pattern", "does"), [("out/a", "*", False), ("out/a", "o?t/[ab]", True)])
