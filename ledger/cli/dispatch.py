@@ -11,12 +11,13 @@ import click
 
 from ledger import datasets
 from ledger.agent.document import JobDocument, document_of_toml
+from ledger.agent.readings import reading_domain
 from ledger.cli.console import REFUSED
 from ledger.cli.placements import price_text, progress_bars, show_preview, show_state
 from ledger.cli.session import CLASS, Reading, Session, in_session
 from ledger.dispatch.campaign import Campaign, Campaigns
 from ledger.dispatch.desk import DispatchDesk
-from ledger.dispatch.documents import open_documents
+from ledger.dispatch.documents import doubts, open_documents
 from ledger.dispatch.jobfile import JobLine, example_csv, job_of, read_job_lines, trace_csv
 from ledger.dispatch.preview import DispatchPreview
 from ledger.dispatch.progress import CampaignState
@@ -25,12 +26,14 @@ from ledger.errors import InputError, Unavailable, UnreadableText
 from ledger.history.index import Index
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.queries import head
+from ledger.store.records import LeaseRow
 from ledger.units import format_usd
 
 LAG_BLOCKS_MAX = 20
 """How far behind the node the database's history may be to be used; else the command reads the chain itself."""
 
 _CATCH_UP_S = 3.0
+_ACCEPT = "Agree at once with what sites report, which pays them; with --jobs only where their readings bear it out."
 _TRACE_METROS = ("Frankfurt", "N. Virginia", "Tokyo", "London", "Singapore")
 
 
@@ -57,7 +60,7 @@ def dispatch() -> None:
 @click.option("--resume", type=int, help="Go on with dispatch N.")
 @click.option("--jobs", "place", help="Where documents go: the API's address, or a folder that the sites see.")
 @click.option("--idempotency-key", "key", help="A name of your own: given again, nothing is bought twice.")
-@click.option("--accept", is_flag=True, help="Agree at once with what the sites report, which pays them.")
+@click.option("--accept", is_flag=True, help=_ACCEPT)
 @click.option("--once", is_flag=True, help="Do what can be done now, and end.")
 @click.option("--pause", "pause_s", type=click.FloatRange(0.1), default=2, show_default=True, help="Between looks.")
 @in_session
@@ -176,7 +179,7 @@ def tiers(session: Session, class_id: int | None) -> None:
 @click.option("--jobs", "place", help="Where the document goes: the API's address, or a folder that the sites see.")
 @click.option("--results", type=click.Path(file_okay=False, path_type=Path), help="Where the results go.")
 @click.option("--idempotency-key", "key", help="A name of your own: given again, nothing is bought twice.")
-@click.option("--accept", is_flag=True, help="Agree at once with what the sites report, which pays them.")
+@click.option("--accept", is_flag=True, help=_ACCEPT)
 @click.option("--pause", "pause_s", type=click.FloatRange(0.1), default=2, show_default=True, help="Between looks.")
 @in_session
 def submit(session: Session, /, file: Path, results: Path | None, yes: bool, **said: Any) -> None:
@@ -323,16 +326,37 @@ def _fetch(session: Session, state: CampaignState, place: str | None, folder: Pa
 # ---- moving and showing
 
 
+def _doubting(session: Session, place: str | None) -> Callable[[LeaseRow], bool]:
+    """Whether something speaks against a report, told once a lease. Without a store nothing is known of readings."""
+    if place is None:
+        return lambda _: False
+    store, domain = (
+        open_documents(place, session.signer, session.chain.chain_id),
+        reading_domain(session.market.deployment),
+    )
+    told: set[tuple[int, str]] = set()
+
+    def doubted(row: LeaseRow) -> bool:
+        faults = doubts(store, domain, row)
+        if faults and (row.lease, faults[0]) not in told:
+            told.add((row.lease, faults[0]))
+            text = f"Lease {row.lease} is not accepted: {faults[0]}"
+            click.echo(f"{text} `compute-ledger dispute` says so on chain.", err=True)
+        return bool(faults)
+
+    return doubted
+
+
 def _follow(session: Session, campaign: Campaign, said: Mapping[str, Any]) -> CampaignState:
     """Advances until it has ended, with a bar for each stage; Ctrl-C leaves it as it stands."""
-    state = campaign.state()
+    state, doubted = campaign.state(), _doubting(session, said["place"])
     with progress_bars(session) as show_bars:
         try:
             while True:
                 with suppress(Unavailable):
                     state = campaign.advance(session.signer)
                     if said["accept"]:
-                        campaign.accept(session.signer)
+                        campaign.accept(session.signer, doubted)
                 show_bars(state)
                 if state.ended or said["once"]:
                     break

@@ -35,6 +35,7 @@ from ledger.dispatch.progress import (
     redeem_steps,
     state_of,
 )
+from ledger.dispatch.purse import left_micro, within
 from ledger.errors import Cancelled, InputError, NotIncluded, Reverted, UnknownName
 from ledger.keys import Signer
 from ledger.model import LeaseState
@@ -58,6 +59,7 @@ from ledger.store.campaigns import (
 )
 from ledger.store.engine import Store
 from ledger.store.queries import clearing, lease, orders_in
+from ledger.store.records import LeaseRow
 from ledger.store.turns import turn
 from ledger.units import SECONDS_PER_HOUR, format_hour
 from ledger.view import read_order
@@ -191,13 +193,15 @@ class Campaign:
             self._kept.refresh()
             self._observe(signer)
 
-    def accept(self, signer: Signer) -> int:
+    def accept(self, signer: Signer, doubted: Callable[[LeaseRow], bool] = lambda _: False) -> int:
         """Agrees with what the sites reported of its leases, which pays them at once and brings back what they fell
-        short; gives how many. Who disagrees disputes instead, and who says nothing agrees when the time is up."""
+        short; gives how many. What is `doubted` is left to a dispute; who says nothing agrees when the time is up."""
         numbers = [step.lease or 0 for step in self._steps() if step.state is StepState.STANDS and step.lease]
         found = [row for row in map(partial(lease, self._history), numbers) if row is not None]
         return sum(
-            _tried(self._delivery.accept(row.lease), signer) for row in found if row.state is LeaseState.REPORTED
+            _tried(self._delivery.accept(row.lease), signer)
+            for row in found
+            if row.state is LeaseState.REPORTED and not doubted(row)
         )
 
     def stop(self) -> CampaignState:
@@ -342,7 +346,7 @@ class Campaign:
         plan = self._desk.plan(specs, row.owner, self._meant(row), cooling(taken, now_s), paid)
         drafts = list(redeem_steps(plan.placements, owners, hashes))
         if not bids_stand:
-            drafts += bid_steps(plan.purchases, owners)
+            drafts += bid_steps(within(plan.purchases, left_micro(jobs, taken)), owners)
         fresh = at_once(self._fresh(drafts, taken, now_s), _STEPS_AT_ONCE)
         numbered = [
             replace(step, campaign=self.number, number=len(taken) + place, made_s=now_s)

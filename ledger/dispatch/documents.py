@@ -11,8 +11,12 @@ from typing import Any, Protocol
 from eth_utils.crypto import keccak
 
 from ledger.agent.jobstore import RESULT_BYTES_MAX, FolderJobs, HttpJobs
+from ledger.agent.readings import MeterReading, Reported, read_reading, result_faults
+from ledger.eip712 import Domain
 from ledger.errors import InputError, Unavailable
 from ledger.keys import Signer
+from ledger.product import Product
+from ledger.store.records import LeaseRow
 
 _OK, _MADE, _MISSING = 200, 201, 404
 _LATER = 500
@@ -25,6 +29,8 @@ class Result:
     exit_code: int | None
     log: str
     files: Mapping[str, bytes]
+    readings: tuple[MeterReading, ...] = ()
+    signatures: tuple[bytes, ...] = ()
 
     def write(self, folder: Path) -> list[Path]:
         """Puts the files below `folder`, and what the command said into `log`; gives their paths. A file whose name
@@ -104,9 +110,29 @@ def result_from(said: Any) -> Result | None:
     try:
         files = {str(name): b64decode(text, validate=True) for name, text in said["files"].items()}
         exit_code = said["exit_code"]
-        return Result(None if exit_code is None else int(exit_code), str(said["log"]), files)
+        readings = tuple(map(read_reading, said.get("readings", ())))
+        signatures = tuple(bytes.fromhex(one.removeprefix("0x")) for one in said.get("signatures", ()))
+        return Result(None if exit_code is None else int(exit_code), str(said["log"]), files, readings, signatures)
     except (KeyError, TypeError, ValueError, AttributeError, NotBase64) as error:
         raise InputError(f"The result that was brought cannot be read: {error}.", "Ask the site for it.") from None
+
+
+def doubts(store: Documents, domain: Domain, row: LeaseRow) -> list[str]:
+    """What speaks against agreeing with a lease's report: readings that were not brought, or are wrong, or do not come
+    to what it claims. A report of nothing claims nothing. `domain` is that of readings. Raises Unavailable."""
+    if not row.reported_milli:
+        return []
+    try:
+        found = store.result(row.lease)
+    except (InputError, ValueError) as error:
+        # A site wrote it: it may be anything.
+        return [f"What was brought cannot be read: {error}"]
+    if found is None:
+        return [f"No readings were brought, and the report claims {row.reported_milli} milli-units."]
+    product = Product.from_id(row.product)
+    root = None if row.usage_root is None else bytes.fromhex(row.usage_root.removeprefix("0x"))
+    known = Reported(row.lease, row.units, product.start_s, product.end_s, row.provider, row.reported_milli, root)
+    return result_faults(known, found.readings, found.signatures, domain)
 
 
 def _trouble(status: int) -> Unavailable:

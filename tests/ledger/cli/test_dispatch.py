@@ -9,8 +9,10 @@ import pytest
 
 from ledger import DEVELOPMENT_MNEMONIC
 from ledger.agent.jobstore import FolderJobs, result_of
+from ledger.agent.readings import MeterReading, reading_domain, sign_reading, usage_root
 from ledger.cli import dispatch as module
 from ledger.delivery import Delivery
+from ledger.model import LeaseState
 from ledger.product import Product
 from ledger.units import MILLI_PER_UNIT, format_hour
 from tests.bazaar import FRANKFURT, TOKYO, Bazaar, bazaar, metro, wide
@@ -144,21 +146,33 @@ def test_submitted_job_runs_where_its_document_is_found_and_its_results_come_bac
     assert shop("submit", path, "--preview", who=BUYER).code == 0
     done: list[int] = []
     looks: list[int] = []
+    brought: list[bytes] = []
+    waited: list[int] = []
 
     def meanwhile(_: float) -> None:
         """Between two looks a round ends; once there is a lease, its site finds the document, runs it and reports."""
         looks.append(1)
         assert len(looks) < 20
+        if brought and fair.market.lease(done[0]).state is LeaseState.REPORTED:
+            waited.append(1)
+            if len(waited) > 2:
+                store.put_result(done[0], brought[0])
+            return
         fair.go_to(fair.market.round_end_s(fair.market.current_round()) + 61)
         count = fair.market.lease_count()
         lease = fair.market.lease(count) if count else None
         if lease is None or lease.holder != BUYER.address or lease.units != 100 or done:
             return
         done.append(count)
-        store.put_result(count, result_of(0, "hi\n", {"out.txt": b"done"}, [], []))
-        fair.go_to(Product.from_id(lease.product).end_s + 1)
+        product, domain = Product.from_id(lease.product), reading_domain(fair.market.deployment)
+        reading = MeterReading(count, 0, product.start_s, product.end_s, 100 * MILLI_PER_UNIT)
+        marks = [sign_reading(reading, domain, PROVIDER)]
+        fair.go_to(product.end_s + 1)
         delivery = Delivery(fair.chain, fair.market.deployment, fair.market.sender)
-        delivery.report(count, 100 * MILLI_PER_UNIT).send(PROVIDER)
+        delivery.report(count, 100 * MILLI_PER_UNIT, usage_root([reading])).send(PROVIDER)
+        # Until the readings are there, nothing is agreed with.
+        store.put_result(count, result_of(0, "", {}, [reading.json()], [sign_reading(reading, domain, BUYER)]))
+        brought.append(result_of(0, "hi\n", {"out.txt": b"done"}, [reading.json()], marks))
 
     monkeypatch.setattr(time, "sleep", meanwhile)
     monkeypatch.setattr(module, "_CATCH_UP_S", 0)
@@ -168,4 +182,5 @@ def test_submitted_job_runs_where_its_document_is_found_and_its_results_come_bac
     [documents] = (tmp_path / "store" / "jobs").iterdir()
     assert json.loads(documents.read_bytes())["command"] == ["echo", "hi"]
     assert "hi" in said.out
+    assert (said.err.count("is not signed by"), len(waited)) == (1, 3)
     assert (tmp_path / "results" / f"lease-{done[0]}" / "files" / "out.txt").read_bytes() == b"done"
