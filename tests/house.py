@@ -53,7 +53,7 @@ LAYERS = {
             "history.index audit.headers "
             "audit.replay cli.console",
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
-            "dispatch.progress cli.session demo.stage",
+            "dispatch.progress dispatch.purse cli.session demo.stage",
             "agent.reporting audit.run dispatch.campaign dispatch.documents cli.placements "
             "cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",

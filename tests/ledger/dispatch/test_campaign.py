@@ -354,3 +354,22 @@ def test_what_was_bought_is_redeemed_though_its_site_then_says_that_it_is_closed
     assert (state.jobs[0].running, state.unused_units) == (100, 0)
     [redeemed] = [step for step in state.steps if step.kind is StepKind.REDEEM]
     assert redeemed.site == closing
+
+
+def test_what_lapsed_is_bought_again_only_within_what_the_jobs_would_pay_in_all(
+    fair: Bazaar, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hours, campaigns = hours_ahead(fair, 2), fair.campaigns(open_store(IN_MEMORY))
+    fair.offer(fair.sites[FRANKFURT][0], [wide(hour) for hour in hours], 100, tick=400)
+    price_micro = fair.market.price_micro(wide(hours[0]), 400)
+    campaign = campaigns.start([replace(wanted(hours, 100, limit_micro=price_micro), hours=1)], BUYER.address)
+    bought = campaign.advance(BUYER).steps[0].product
+    settle(fair, Product.from_id(bought))
+    # Whatever kept it from being redeemed: another hour is all that is left, and its price was spent already.
+    monkeypatch.setattr(module, "redeem_steps", lambda *_: iter(()))
+    fair.go_to(Product.from_id(bought).start_s)
+    fair.new_round()
+    fair.offer(fair.sites[TOKYO][0], [wide(hours[1])], 100, tick=300)
+    state = campaign.advance(BUYER)
+    assert kinds(state) == {(StepKind.BID, StepState.DONE): 1}
+    assert state.spent_micro == 100 * price_micro
