@@ -103,11 +103,12 @@ def unit_hours(step: StepRow) -> int:
 
 
 def failed_unit_hours(step: StepRow) -> int:
-    """What the provider of an ended lease paid back for; what is within its grade's promise it did not."""
+    """What the provider of an ended lease paid back for, rounded up: part of a unit-hour is none. What is within its
+    grade's promise it did not pay back."""
     if not step.refund_micro:
         return 0
     short_milli = step.units * MILLI_PER_UNIT - (step.delivered_milli or 0)
-    return short_milli * Product.from_id(step.product).hours // MILLI_PER_UNIT
+    return -(-short_milli * Product.from_id(step.product).hours // MILLI_PER_UNIT)
 
 
 def bought_units(taken: Iterable[StepRow]) -> Counter[int]:

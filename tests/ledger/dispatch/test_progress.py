@@ -81,6 +81,9 @@ def test_delivery_within_the_promise_is_no_failure() -> None:
     within = redeemed(100, state=StepState.DONE, delivered_milli=99_500, refund_micro=0)
     assert failed_unit_hours(within) == 0
     assert failed_unit_hours(replace(within, delivered_milli=0, refund_micro=1)) == 100
+    # Part of a unit-hour is none: a lease of one unit of which 40 % came is to be placed again.
+    assert failed_unit_hours(redeemed(1, state=StepState.DONE, delivered_milli=400, refund_micro=1)) == 1
+    assert failed_unit_hours(redeemed(100, state=StepState.DONE, delivered_milli=50_500, refund_micro=1)) == 50
 
 
 @given(
