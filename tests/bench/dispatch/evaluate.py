@@ -10,8 +10,10 @@ from pathlib import Path
 
 from tests.bench.dispatch.measure import (
     ALONE,
+    ALONE_URGENT,
     BACKFILL,
     BY_PRICE,
+    GREEDY,
     OURS,
     POOLED,
     SERVICE,
@@ -140,12 +142,13 @@ def _pooled(world: World, view: str, mix: str, own_gpus: Sequence[int], seed: in
 def _promised(needed: Sequence[Result], view: str, mix: str) -> Iterator[Figure]:
     alone = next(one for one in needed if (one.view, one.policy) == (view, BACKFILL))
     ours = next(one for one in needed if (one.view, one.mix, one.policy) == (view, mix, OURS))
-    greedy = min(
-        one.gpus for one in needed if (one.view, one.mix) == (view, mix) and one.policy in (BY_PRICE, TIGHTEST)
-    )
+    greedy = min(one.gpus for one in needed if (one.view, one.mix) == (view, mix) and one.policy in GREEDY)
+    urgent = next(one for one in needed if (one.view, one.policy) == (view, ALONE_URGENT))
     less = 100 * (1 - ours.gpus / alone.gpus)
     goal = LESS_MIN if mix == "all-hub" else None
     yield Figure(f"less capacity than alone with backfill, {view}, {mix}", less, "%", goal=goal)
+    less = 100 * (1 - ours.gpus / urgent.gpus)
+    yield Figure(f"less than alone, most urgent first, {view}, {mix}", less, "%", goal=goal)
     beside = "best greedy"
     name = f"capacity for {100 * SERVICE:.0f} % on time, {view}, {mix}"
     yield Figure(name, ours.gpus, "GPUs", goal=float(greedy), smaller=True, yardstick=greedy, beside=beside)

@@ -107,6 +107,15 @@ def alone_backfilled(hour: int, waiting: list[Work], floor: Floor) -> Starts:
             yield job, home
 
 
+def alone_urgent_first(hour: int, waiting: list[Work], floor: Floor) -> Starts:
+    """The same, whoever must start soonest first."""
+    return alone_backfilled(hour, _by_urgency(waiting), floor)
+
+
+def _by_urgency(waiting: list[Work]) -> list[Work]:
+    return sorted(waiting, key=lambda job: (job.latest, job.arrival, job.number))
+
+
 def _promise(floor: Floor, home: int, job: Work) -> tuple[int, int]:
     """The hour from which a job fits at the latest, and the units to spare beside it then."""
     free = floor.free[home]
@@ -140,3 +149,8 @@ def pooled_by_price(hour: int, waiting: list[Work], floor: Floor) -> Starts:
 def pooled_tightest_first(hour: int, waiting: list[Work], floor: Floor) -> Starts:
     """The same, the tightest tiers first."""
     return pooled_by_price(hour, sorted(waiting, key=lambda job: (job.bound_us, job.arrival, job.number)), floor)
+
+
+def pooled_urgent_first(hour: int, waiting: list[Work], floor: Floor) -> Starts:
+    """The same, whoever must start soonest first."""
+    return pooled_by_price(hour, _by_urgency(waiting), floor)

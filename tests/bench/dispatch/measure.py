@@ -43,27 +43,36 @@ def _our_shares(world: World, jobs: Sequence[Work], capacity: Sequence[int]) -> 
     return outcome
 
 
-FIRST_COME, BACKFILL, BY_PRICE, TIGHTEST, OURS = (
+FIRST_COME, BACKFILL, ALONE_URGENT, BY_PRICE, TIGHTEST, URGENT, OURS = (
     "alone, first come first served",
     "alone, EASY backfill",
+    "alone, most urgent first",
     "pooled, greedy by price",
     "pooled, greedy tightest tier first",
+    "pooled, greedy most urgent first",
     "ours",
 )
+GREEDY = (BY_PRICE, TIGHTEST, URGENT)
 ALONE: Mapping[str, Mapping[str, Run]] = {
-    "gangs": {FIRST_COME: _gangs(gangs.alone_first_come), BACKFILL: _gangs(gangs.alone_backfilled)},
+    "gangs": {
+        FIRST_COME: _gangs(gangs.alone_first_come),
+        BACKFILL: _gangs(gangs.alone_backfilled),
+        ALONE_URGENT: _gangs(gangs.alone_urgent_first),
+    },
     # Nothing blocks divisible work, so there is nothing to fill back.
-    "fungible": {BACKFILL: _shares(shares.alone)},
+    "fungible": {BACKFILL: _shares(shares.alone), ALONE_URGENT: _shares(shares.alone_urgent_first)},
 }
 POOLED: Mapping[str, Mapping[str, Run]] = {
     "gangs": {
         BY_PRICE: _gangs(gangs.pooled_by_price),
         TIGHTEST: _gangs(gangs.pooled_tightest_first),
+        URGENT: _gangs(gangs.pooled_urgent_first),
         OURS: _our_gangs,
     },
     "fungible": {
         BY_PRICE: _shares(shares.by_price),
         TIGHTEST: _shares(shares.tightest_first),
+        URGENT: _shares(shares.urgent_first),
         OURS: _our_shares,
     },
 }
@@ -144,8 +153,14 @@ class Runs:
 
 
 def scaled(world: World, own_gpus: Sequence[int], scale: int) -> tuple[int, ...]:
-    """Units of each site at a scale: whole GPUs, and never none."""
-    return tuple(max(1, round(gpus * scale / STEPS)) * world.units_per_gpu for gpus in own_gpus)
+    """Units of each site at a scale: whole GPUs, never none; those that a fraction leaves over go to the sites with
+    the largest fractions, so that the sum follows the scale."""
+    gpus = [max(1, own * scale // STEPS) for own in own_gpus]
+    spare = sum(own_gpus) * scale // STEPS - sum(gpus)
+    largest = sorted(range(len(gpus)), key=lambda site: (-(own_gpus[site] * scale % STEPS), site))
+    for site in largest[: max(0, spare)]:
+        gpus[site] += 1
+    return tuple(count * world.units_per_gpu for count in gpus)
 
 
 def bracket(serves: Callable[[int], bool], near: int, step: int) -> tuple[int, int]:

@@ -8,13 +8,26 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure as Canvas
 
 from ledger.units import MICRO_PER_USD
-from tests.bench.dispatch.measure import ALONE, BACKFILL, BY_PRICE, OURS, POOLED, SERVICE, TIGHTEST, VIEWS, Result
+from tests.bench.dispatch.measure import (
+    ALONE,
+    ALONE_URGENT,
+    BACKFILL,
+    BY_PRICE,
+    GREEDY,
+    OURS,
+    POOLED,
+    SERVICE,
+    TIGHTEST,
+    URGENT,
+    VIEWS,
+    Result,
+)
 from tests.bench.dispatch.surge import LIMITS_MICRO, TIMES, WAIT_HOURS, Surge, run_surge
 from tests.bench.dispatch.tight import Tight
 from tests.bench.dispatch.words import assumptions
 from tests.bench.dispatch.world import World
 
-COLOURS = {BY_PRICE: "#92c5de", TIGHTEST: "#2166ac", OURS: "#b2182b"}
+COLOURS = {BY_PRICE: "#92c5de", TIGHTEST: "#2166ac", URGENT: "#4d9221", OURS: "#b2182b"}
 ALIKE = 0.01
 """Within one per cent is no difference."""
 
@@ -114,14 +127,17 @@ def surge_lines(surge: Surge) -> Iterator[str]:
 def findings(needed: Sequence[Result], equal: Sequence[Result], hard: Sequence[Tight]) -> Iterator[str]:
     """Where pooling and the planner help and where they do not, in so many words."""
     for view in VIEWS:
-        alone = _one(needed, view, "", BACKFILL)
+        alone, urgent = _one(needed, view, "", BACKFILL), _one(needed, view, "", ALONE_URGENT)
         for mix in _mixes(needed):
             ours, greedy = _one(needed, view, mix, OURS), _best_greedy(needed, view, mix)
             less = 1 - ours.gpus / alone.gpus
             yield (
                 f"{_view(view)}, {mix}: {ours.gpus:,} GPUs instead of {alone.gpus:,} of the providers alone, "
-                f"{abs(less):.0%} {'less' if less >= 0 else 'more'}; {_beside(ours.gpus, greedy.gpus, greedy.policy)}."
+                f"{abs(less):.0%} {'less' if less >= 0 else 'more'} ({urgent.gpus:,} if each serves the most urgent "
+                f"first: {1 - ours.gpus / urgent.gpus:.0%}); {_beside(ours.gpus, greedy.gpus, greedy.policy)}. The "
+                f"provider whose customers fare worst: {ours.worst_provider:.1%} served, alone {SERVICE:.0%}."
             )
+    yield from _losses(equal)
     for mix in _mixes(needed):
         at_twice = [one for one in hard if (one.mix, one.times) == (mix, 2)]
         ours_2 = next(one for one in at_twice if one.policy == OURS)
@@ -134,6 +150,23 @@ def findings(needed: Sequence[Result], equal: Sequence[Result], hard: Sequence[T
         )
 
 
+def _losses(equal: Sequence[Result]) -> Iterator[str]:
+    """Where a greedy pool serves more with the same capacity."""
+    for view in VIEWS:
+        for mix in _mixes(equal):
+            rows = [one for one in equal if (one.view, one.mix) == (view, mix)]
+            for gpus in dict.fromkeys(one.gpus for one in rows):
+                ours = next(one for one in rows if (one.gpus, one.policy) == (gpus, OURS))
+                best = max(
+                    (one for one in rows if one.gpus == gpus and one.policy in GREEDY), key=lambda one: one.served
+                )
+                if best.served > ours.served:
+                    yield (
+                        f"{_view(view)}, {mix}, {gpus:,} GPUs: ours serves {ours.served:.2%}, LESS than {best.policy}, "
+                        f"{best.served:.2%}."
+                    )
+
+
 def _beside(ours: int, greedy: int, policy: str) -> str:
     if abs(ours / greedy - 1) <= ALIKE:
         return f"the planner itself adds nothing to pooling: {policy} needs {greedy:,}"
@@ -143,7 +176,7 @@ def _beside(ours: int, greedy: int, policy: str) -> str:
 
 
 def _best_greedy(found: Sequence[Result], view: str, mix: str) -> Result:
-    return min((_one(found, view, mix, policy) for policy in (BY_PRICE, TIGHTEST)), key=lambda one: one.gpus)
+    return min((_one(found, view, mix, policy) for policy in GREEDY), key=lambda one: one.gpus)
 
 
 def _one(found: Sequence[Result], view: str, mix: str, policy: str) -> Result:

@@ -77,8 +77,26 @@ def _close(outcome: Outcome, book: Open, hour: int) -> None:
 
 def alone(hour: int, book: Open) -> Iterable[Share]:
     """Each at its own site, in order of arrival."""
+    return _at_home(book, book.jobs.values())
+
+
+def alone_urgent_first(hour: int, book: Open) -> Iterable[Share]:
+    """Each at its own site, whoever can wait least first."""
+    return _at_home(book, _by_urgency(hour, book))
+
+
+def _by_urgency(hour: int, book: Open) -> list[Work]:
+    """By the hours that a job could still stand still and be done in time."""
+
+    def slack(job: Work) -> tuple[int, int, int]:
+        return job.deadline - hour - -(-book.left[job.number] // job.rate), job.arrival, job.number
+
+    return sorted(book.jobs.values(), key=slack)
+
+
+def _at_home(book: Open, jobs: Iterable[Work]) -> Iterable[Share]:
     free = list(book.capacity)
-    for job in book.jobs.values():
+    for job in jobs:
         units = min(book.wish(job), free[job.home])
         if units:
             free[job.home] -= units
@@ -93,6 +111,11 @@ def by_price(hour: int, book: Open) -> Iterable[Share]:
 def tightest_first(hour: int, book: Open) -> Iterable[Share]:
     """The same, the tightest tiers first."""
     return _greedy(book, sorted(book.jobs.values(), key=lambda job: (job.bound_us, job.arrival, job.number)))
+
+
+def urgent_first(hour: int, book: Open) -> Iterable[Share]:
+    """The same, whoever can wait least first."""
+    return _greedy(book, _by_urgency(hour, book))
 
 
 def _greedy(book: Open, jobs: Iterable[Work]) -> Iterable[Share]:
