@@ -41,7 +41,8 @@ REMEDIES: Mapping[str, str] = {
     "Treasury_ToItself": "Name an account of yours: what Treasury sends to itself is nobody's.",
     "Treasury_OnlyMarket": "Only the market's own contracts call this: use deposit and withdraw.",
     "Treasury_WrongAmountReceived": "The market needs a token that delivers whole amounts: no fees, no rebasing.",
-    "Treasury_InsufficientCash": "Deposit or approve more: {needed} is needed, {cash} is in reach.",
+    "Treasury_InsufficientCash": "Deposit or approve more (`compute-ledger deposit`, `faucet` for test dollars): "
+    "{needed} is needed, {cash} is in reach.",
     "Treasury_CashOverflow": "Withdraw some first: an account holds at most 2^112 - 1 micro.",
     "Treasury_WrongEpoch": "Sign the order again with epoch {current}: orders of epoch {epoch} were revoked.",
     "Treasury_IndexOutOfRange": "Number the signed orders of a round from 0 to 79.",

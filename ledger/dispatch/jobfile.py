@@ -18,7 +18,7 @@ from typing import TypeVar
 from ledger import datasets
 from ledger.areas import Areas
 from ledger.datasets import Job as TraceJob
-from ledger.dispatch.problem import JobSpec
+from ledger.dispatch.problem import PRICE_MICRO_MAX, UNITS_MAX, JobSpec
 from ledger.errors import BadJobs, InputError, LedgerError, OutOfRange, UnreadableText
 from ledger.product import Grade, class_id_of, grade_of
 from ledger.standard import Amount, Standard
@@ -70,11 +70,12 @@ T = TypeVar("T")
 @dataclass(frozen=True, slots=True)
 class JobLine:
     """A line of the file: the job, and the path of the TOML text that says what it runs ('': it only holds
-    capacity)."""
+    capacity). `own_limit` is False where the line named no price and the job got a limit from list prices."""
 
     line: int
     spec: JobSpec
     job: str = ""
+    own_limit: bool = True
 
 
 def read_jobs(text: str, areas: Areas, standard: Standard, now_s: int) -> list[JobSpec]:
@@ -113,7 +114,7 @@ def example_csv(now_s: int) -> str:
     lines = (
         ",".join(COLUMNS),
         f"train,,8xH100 SXM,4h,{start},+24h,,,standard,no,3.20 USD/H100-hour,",
-        f"serve,,500 units,2h,{start},+12h,Frankfurt,20,standard,no,4.00 USD/H100-hour,",
+        f"serve,,500 units,2h,{start},+12h,Ohio,20,standard,no,4.00 USD/H100-hour,",
         "sweep,AI_LARGE,200 units,6h,,tomorrow 23:00,,,basic,no,,",
     )
     return "\n".join(lines) + "\n"
@@ -231,7 +232,7 @@ class _Reader:
         )
         if len(self.bad) == asked:
             spec = self._checked(spec, wrong)
-        return JobLine(number, spec, cells.get("job", "").strip())
+        return JobLine(number, spec, cells.get("job", "").strip(), bool(cells.get("price", "").strip()))
 
     def _checked(self, spec: JobSpec, wrong: Callable[[str, str], None]) -> JobSpec:
         room = spec.deadline_hour - spec.earliest_hour
@@ -256,6 +257,8 @@ class _Reader:
             raise InputError(f"It says {amount.hours} hours, the column hours says {hours}.", "Say the length once.")
         if amount.units < 1:
             raise InputError(f"{text} is less than one unit.", "Ask for one unit at least.")
+        if amount.units > UNITS_MAX:
+            raise OutOfRange("units", amount.units, 1, UNITS_MAX)
         if amount.hours > HOURS_MAX:
             raise OutOfRange("hours", amount.hours, 1, HOURS_MAX)
         return amount
@@ -265,6 +268,11 @@ class _Reader:
 
     def _deadline(self, text: str, earliest: int) -> int:
         hour = self._time_s(text, earliest * SECONDS_PER_HOUR) // SECONDS_PER_HOUR
+        if hour <= earliest:
+            raise InputError(
+                f"{format_hour(hour)} is not after the earliest start, {format_hour(earliest)}.",
+                "Give a later deadline, or an earlier start.",
+            )
         if hour > earliest + HOURS_MAX:
             raise OutOfRange("deadline in hours after the earliest start", hour - earliest, 1, HOURS_MAX)
         return hour
@@ -288,6 +296,8 @@ class _Reader:
         price_micro = self._standard.price_micro(text, amount.class_id, amount.device)
         if price_micro < 1:
             raise InputError(f"{text} is less than a millionth of a dollar per unit-hour.", "Pay more.")
+        if price_micro > PRICE_MICRO_MAX:
+            raise OutOfRange("price in micro per unit-hour", price_micro, 1, PRICE_MICRO_MAX)
         return price_micro
 
     def _metro(self, text: str) -> int:

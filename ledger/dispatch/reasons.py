@@ -11,8 +11,9 @@ from ledger.dispatch.columns import Column, Ints
 from ledger.dispatch.groups import Groups
 from ledger.dispatch.problem import Latencies, Left, Why
 from ledger.dispatch.tables import SupplyTable
-from ledger.product import Grade
-from ledger.units import format_units, format_usd
+from ledger.prices import format_price
+from ledger.product import Grade, class_name
+from ledger.units import format_hour, format_units
 
 Mask = NDArray[np.bool_]
 Reason = tuple[Why, str]
@@ -76,7 +77,7 @@ class Reasons:
         spec = self._groups.spec
         bounds = self._bounds(group)
         if not len(bounds.supply):
-            return Why.CAPACITY, f"no site has capacity of class {spec.class_id[group]}"
+            return Why.CAPACITY, f"no site has capacity of {class_name(int(spec.class_id[group]))}"
         inside = bounds.supply[bounds.all_but(None)]
         if len(inside):
             short = self._within(group, inside)
@@ -150,10 +151,12 @@ class Reasons:
             return f"the best grade with capacity is {best.name}, asked {asked.name}"
         if why is Why.PRICE:
             cheapest, limit = int(table.price_micro[supply].min()), int(spec.limit_micro[group])
-            return f"the cheapest capacity costs {format_usd(cheapest)}, the limit is {format_usd(limit)}"
+            return f"the cheapest capacity costs {format_price(cheapest)}, the limit is {format_price(limit)}"
         hour, first, last = table.hour[supply], int(spec.earliest_hour[group]), int(spec.deadline_hour[group])
         late, early = hour[hour >= last], hour[hour < first]
         if len(late):
             units = format_units(int(self._spare[supply][hour == late.min()].sum()))
-            return f"the next capacity is in hour {late.min()} ({units} free), the deadline is {last}"
-        return f"the last capacity is in hour {early.max()}, the earliest start is {first}"
+            next_ = format_hour(int(late.min()))
+            return f"the next capacity is at {next_} ({units} free), the deadline is {format_hour(last)}"
+        last_ = format_hour(int(early.max()))
+        return f"the last capacity is at {last_}, the earliest start is {format_hour(first)}"

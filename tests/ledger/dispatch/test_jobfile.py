@@ -135,6 +135,27 @@ def test_every_bad_cell_is_named_at_once() -> None:
     ]
 
 
+def test_rows_that_end_before_they_begin_are_all_named_with_their_times() -> None:
+    text = (
+        "units,earliest,deadline,price\n"
+        "10,2026-01-22 08:00,2026-01-21 08:00,\n"
+        "10,,,0.003\n"
+        "10,,2026-01-19 08:00,0.003\n"
+        "99999999999 units,2026-01-22 08:00,2026-01-22 08:00,9999999999999\n"
+    )
+    assert bad(text) == [(2, "deadline"), (4, "deadline"), (5, "units"), (5, "deadline"), (5, "price")]
+    with pytest.raises(BadJobs) as caught:
+        read(text)
+    said = "2026-01-21 08:00 UTC is not after the earliest start, 2026-01-22 08:00 UTC"
+    assert said in str(caught.value)
+    assert str(parse_hour("2026-01-21 08:00")) not in str(caught.value)
+
+
+def test_line_says_whether_its_limit_is_its_own() -> None:
+    lines = read_job_lines("units,price\n10,\n10,0.003\n", AREAS, STANDARD, NOW_S)
+    assert [line.own_limit for line in lines] == [False, True]
+
+
 def test_hub_is_no_origin_and_its_metros_are_named() -> None:
     hub = AREAS.hub_of(FRANKFURT)
     with pytest.raises(BadJobs, match=FRANKFURT.name):

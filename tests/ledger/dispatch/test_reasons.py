@@ -7,6 +7,7 @@ import pytest
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import JobSpec, Supply, Why
 from ledger.product import Grade
+from ledger.units import format_hour
 from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS
 
 JOB = JobSpec("a", 1, 4, 1, HOUR, HOUR + 1, 2_500, METROS[0], 20_000, Grade.STANDARD)
@@ -21,19 +22,19 @@ SUPPLY = Supply(1, 1, METROS[0], HOUR, 4, 2_500, Grade.STANDARD)
         (
             replace(SUPPLY, hour=HOUR + 3),
             Why.DEADLINE,
-            f"the next capacity is in hour {HOUR + 3} (4 units free), the deadline is {HOUR + 1}",
+            f"the next capacity is at {format_hour(HOUR + 3)} (4 units free), the deadline is {format_hour(HOUR + 1)}",
         ),
         (
             replace(SUPPLY, hour=HOUR - 3),
             Why.DEADLINE,
-            f"the last capacity is in hour {HOUR - 3}, the earliest start is {HOUR}",
+            f"the last capacity is at {format_hour(HOUR - 3)}, the earliest start is {format_hour(HOUR)}",
         ),
         (
             replace(SUPPLY, price_micro=3_100),
             Why.PRICE,
-            "the cheapest capacity costs 0.0031 USD, the limit is 0.0025 USD",
+            "the cheapest capacity costs 0.0031 USD per unit-hour, the limit is 0.0025 USD per unit-hour",
         ),
-        (replace(SUPPLY, class_id=2), Why.CAPACITY, "no site has capacity of class 1"),
+        (replace(SUPPLY, class_id=2), Why.CAPACITY, "no site has capacity of AI_LARGE"),
         (replace(SUPPLY, units=3), Why.CAPACITY, "all 3 unit-hours within its bounds are taken"),
     ],
 )
