@@ -194,6 +194,18 @@ class Reported:
     root: bytes | None = None
 
 
+def window_faults(reported: Reported, reading: MeterReading) -> list[str]:
+    """What is wrong with one reading by itself: a time beyond the window, or more than was leased."""
+    name, faults = f"Reading {reading.number} of lease {reading.lease}", []
+    if reading.from_s < reported.start_s or reading.to_s > reported.end_s:
+        faults.append(
+            f"{name} is of {reading.from_s} to {reading.to_s}, the window of {reported.start_s} to {reported.end_s}."
+        )
+    if reading.delivered_milli > reported.units * MILLI_PER_UNIT:
+        faults.append(f"{name} claims {reading.delivered_milli} milli-units of {reported.units} units.")
+    return faults
+
+
 def result_faults(
     reported: Reported, readings: Sequence[MeterReading], signatures: Sequence[bytes], domain: Domain
 ) -> list[str]:

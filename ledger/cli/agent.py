@@ -19,7 +19,16 @@ from ledger.agent.executor import Executor
 from ledger.agent.jobstore import open_jobs
 from ledger.agent.local import LocalExecutor
 from ledger.agent.measure import TURNS, measure, sign_evidence
-from ledger.agent.readings import prove_reading, read_proven, reading_domain, verify_reading
+from ledger.agent.readings import (
+    ProvenReading,
+    Reported,
+    prove_reading,
+    read_proven,
+    reading_domain,
+    result_faults,
+    verify_reading,
+    window_faults,
+)
 from ledger.agent.setup import AgentLimits, AgentSetup, reading_of
 from ledger.agent.slurm import SlurmExecutor
 from ledger.artifacts import load_deployment
@@ -27,7 +36,7 @@ from ledger.cli.console import REFUSED
 from ledger.cli.session import FILE, Reading, Session, in_session
 from ledger.delivery import Delivery
 from ledger.errors import InputError, KeyBusy, Unavailable, UnreadableText
-from ledger.product import class_name
+from ledger.product import Product, class_name
 from ledger.sending.fees import WEI_PER_GWEI, FeePolicy
 from ledger.sending.sender import Sender
 from ledger.settings import Secret
@@ -205,23 +214,55 @@ def prove(session: Session, folder: Path, lease: int, number: int) -> None:
 @click.argument("file", type=FILE)
 @in_session
 def check(session: Session, file: Path) -> None:
-    """Check what `prove` or the API gave, in FILE, against the chain: who signed it, and whether it was reported."""
+    """Check what `prove` or the API gave, in FILE, against the chain: a reading with its proof, or a lease's whole
+    result, whose readings must also come to what the report claims."""
     try:
-        proven = read_proven(json.loads(file.read_text(encoding="utf-8")))
+        said = json.loads(file.read_text(encoding="utf-8"))
+        said = said.get("data", said) if isinstance(said, dict) else {}
+        whole = isinstance(said.get("readings"), list)
+        proven = _result_in(said) if whole else (read_proven(said),)
     except ValueError as error:
         if isinstance(error, InputError):
             raise
         raise UnreadableText("a proven reading", file.name, "it is no JSON", "what `agent prove` prints") from None
-    market, lease = session.market, proven.reading.lease
-    provider = market.site(market.lease(lease).site).provider
-    reports = [one for one in market.history() if one.name == "Reported" and one["lease"] == lease]
-    if not reports:
-        raise InputError(f"Lease {lease} was not reported.", "Ask again when it was.")
-    faults = verify_reading(proven, reports[-1]["usageRoot"], reading_domain(market.deployment), provider)
-    facts = {"lease": lease, "reading": proven.reading.number, "provider": provider, "good": not faults}
+    first = proven[0].reading
+    known, domain = _reported(session, first.lease), reading_domain(session.market.deployment)
+    if whole:
+        faults = result_faults(known, [one.reading for one in proven], [one.signature for one in proven], domain)
+    else:
+        faults = verify_reading(proven[0], known.root or b"", domain, known.provider)
+        faults += window_faults(known, first)
+    facts = {"lease": first.lease, "reading": None if whole else first.number, "provider": known.provider}
+    facts |= {"readings": len(proven), "good": not faults}
     session.console.record("A meter reading", facts | {"faults": faults} if faults else facts)
     if faults:
         raise click.exceptions.Exit(REFUSED)
+
+
+def _result_in(said: dict[str, Any]) -> tuple[ProvenReading, ...]:
+    """The readings of a result. Raises UnreadableText."""
+    signatures = said.get("signatures")
+    if not isinstance(signatures, list) or not said["readings"] or len(signatures) != len(said["readings"]):
+        raise UnreadableText(
+            "a result", "FILE", "it has no reading, or not a signature for each", "what GET /leases/{n}/result gives"
+        )
+    pairs = zip(said["readings"], signatures, strict=True)
+    return tuple(read_proven({"reading": one, "signature": mark, "proof": []}) for one, mark in pairs)
+
+
+def _reported(session: Session, number: int) -> Reported:
+    market = session.market
+    lease, reports = (
+        market.lease(number),
+        [one for one in market.history() if one.name == "Reported" and one["lease"] == number],
+    )
+    if not reports:
+        raise InputError(f"Lease {number} was not reported.", "Ask again when it was.")
+    product, provider = Product.from_id(lease.product), market.site(lease.site).provider
+    last = reports[-1]
+    return Reported(
+        number, lease.units, product.start_s, product.end_s, provider, last["deliveredMilli"], last["usageRoot"]
+    )
 
 
 # ---- measure

@@ -27,6 +27,7 @@ from ledger.agent.readings import (
     signer_of,
     usage_root,
     verify_reading,
+    window_faults,
 )
 from ledger.codec import checksummed
 from ledger.eip712 import Domain
@@ -134,6 +135,8 @@ def test_a_result_is_held_against_what_the_chain_knows(change: dict[str, Any], f
     assert bool(faults) == bool(fault)
     assert fault in " ".join(faults)
     assert result_faults(known, readings, signed(readings)[:1], DOMAIN)
+    assert [window_faults(known, one) for one in readings] == [[], []]
+    assert len(window_faults(known, replace(readings[0], to_s=7_201, delivered_milli=8_001))) == 2
 
 
 def test_a_signature_is_what_a_wallet_makes() -> None:

@@ -39,15 +39,22 @@ def test_a_lease_is_served_and_its_readings_are_proven(shell: Shell, anvil_world
     proof = tmp_path / "proof.json"
     proof.write_text(said.out)
     assert shell("agent", "check", proof, "--json").json["good"] is True
+    whole = shelf.result(lease)
+    proof.write_text(json.dumps(whole))
+    assert shell("agent", "check", proof, "--json").json["good"] is True
+    whole["readings"][0]["delivered_milli"] -= 1_000
+    proof.write_text(json.dumps(whole))
+    assert "and its readings come to" in str(shell("agent", "check", proof, "--json").json["faults"])
     bent = json.loads(said.out)
     bent["reading"]["delivered_milli"] -= 1
     proof.write_text(json.dumps(bent))
     found = shell("agent", "check", proof, "--json")
     assert (found.code, found.json["good"], len(found.json["faults"])) == (1, False, 2)
-    proof.write_text("{")
-    assert shell("agent", "check", proof).code == 2
-    assert shell("agent", "prove", "--folder", folder, "--lease", lease, "--reading", 9).code == 2
-    assert shell("agent", "prove", "--folder", folder, "--lease", 9_999, "--reading", 0).code == 2
+    for content in ("{", "[]", json.dumps(whole | {"signatures": []})):
+        proof.write_text(content)
+        assert shell("agent", "check", proof).code == 2
+    for number, reading in ((lease, 9), (9_999, 0)):
+        assert shell("agent", "prove", "--folder", folder, "--lease", number, "--reading", reading).code == 2
 
 
 def test_what_an_agent_lacks_is_said(shell: Shell, anvil_world: World, tmp_path: Path) -> None:
