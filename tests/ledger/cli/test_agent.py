@@ -50,8 +50,8 @@ def test_a_lease_is_served_and_its_readings_are_proven(shell: Shell, anvil_world
     proof.write_text(json.dumps(bent))
     found = shell("agent", "check", proof, "--json")
     assert (found.code, found.json["good"], len(found.json["faults"])) == (1, False, 2)
-    for content in ("{", "[]", json.dumps(whole | {"signatures": []})):
-        proof.write_text(content)
+    for text in ("{", "[]", json.dumps(whole | {"signatures": []})):
+        proof.write_text(text)
         assert shell("agent", "check", proof).code == 2
     for number, reading in ((lease, 9), (9_999, 0)):
         assert shell("agent", "prove", "--folder", folder, "--lease", number, "--reading", reading).code == 2
