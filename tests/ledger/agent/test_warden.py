@@ -6,6 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from ledger.agent import warden
 
 
@@ -38,6 +40,30 @@ def test_descendants_are_all_below_and_no_others() -> None:
         assert os.getppid() not in found
         for pid in found:
             os.kill(pid, 9)
+
+
+def test_what_is_sampled_is_all_below_and_nothing_else_is_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: set[int] = set()
+
+    def noted(pid: int) -> list[str]:
+        read.add(pid)
+        return stat_of(pid)
+
+    stat_of = warden.stat_of
+    with subprocess.Popen(["sh", "-c", "(sleep 600 & wait) & wait"]) as child:
+        while len(every := warden.descendants()) < 3:
+            pass
+        monkeypatch.setattr(warden, "stat_of", noted)
+        meter = warden.Meter([])
+        meter.sample()
+        monkeypatch.undo()
+        monkeypatch.setattr(warden, "_LISTS_CHILDREN", False)
+        without_lists = warden.seen_below()
+        # Before anything is asserted: a test that fails waits for nobody.
+        for pid in every:
+            os.kill(pid, 9)
+    assert child.pid in every
+    assert set(meter.alive) == read == set(every) == set(without_lists)
 
 
 def test_a_machine_without_gpus_meters_none(tmp_path: Path) -> None:
