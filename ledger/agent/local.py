@@ -14,6 +14,7 @@ import fcntl
 import json
 import os
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -31,6 +32,8 @@ FILE_BYTES_MAX = 16 * 2**30
 PROCESSES_MAX = 512
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 _NICE = 10
+_SAID_BYTES_MAX, _WORDS_MAX = 64 * 2**10, 1_000
+_CODE_MAX, _USED_MAX = 2**31, 2**50
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.02
 
 
@@ -149,22 +152,40 @@ class LocalExecutor:
 
 
 def _end(said: dict[str, Any]) -> Progress:
-    code = said["exit_code"]
+    code = None if said.get("exit_code") is None else _whole(said, "exit_code", -_CODE_MAX, _CODE_MAX)
     state = RunState.DONE if code in (0, None) else RunState.FAILED
-    return Progress(state, _usage(said), code, str(said["text"]))
+    # Half a character is in JSON, and in no database.
+    text = str(said.get("text", ""))[:_WORDS_MAX].encode(errors="replace").decode().replace("\0", "?")
+    return Progress(state, _usage(said), code, text)
 
 
 def _usage(said: dict[str, Any]) -> Usage:
-    return Usage(*[int(said.get(name, 0)) for name in ("wall_ms", "cpu_ms", "gpu_ms", "memory_bytes")])
+    return Usage(*[_whole(said, name, 0, _USED_MAX) for name in ("wall_ms", "cpu_ms", "gpu_ms", "memory_bytes")])
 
 
 def _read(path: Path) -> dict[str, Any]:
-    """What a warden wrote; nothing where it wrote nothing."""
+    """What a warden wrote; nothing where it wrote nothing. The job may have put anything in its place: a link, a pipe
+    that nobody writes, a mebibyte of brackets."""
     try:
-        said = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        with os.fdopen(descriptor, "rb") as file:
+            content = file.read(_SAID_BYTES_MAX + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else b""
+        said = json.loads(content) if len(content) <= _SAID_BYTES_MAX else {}
+    except (OSError, ValueError, RecursionError):
         return {}
     return said if isinstance(said, dict) else {}
+
+
+def _whole(said: dict[str, Any], name: str, least: int, most: int) -> int:
+    """A whole number as a warden writes them, within these bounds; 0 where something else stands."""
+    value = said.get(name)
+    return min(max(value if isinstance(value, int) else 0, least), most)
+
+
+def _numbers(said: dict[str, Any], name: str) -> set[int]:
+    """Numbers of processors or of GPUs."""
+    value = said.get(name)
+    return {one for one in value if isinstance(one, int)} if isinstance(value, list) else set()
 
 
 @contextmanager
@@ -181,8 +202,8 @@ def _turn(path: Path) -> Iterator[None]:
 def _is_held(lock: Path) -> bool:
     """Whether a warden lives: only then can its lock not be had."""
     try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
+        descriptor = os.open(lock, os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
         return False
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -200,8 +221,8 @@ def _taken(folder: Path) -> "tuple[set[int], set[int]]":
     for beside in folder.parent.iterdir():
         if beside != folder and _is_held(beside / "lock"):
             started = _read(beside / "started")
-            cpus |= set(started.get("cpus", []))
-            gpus |= set(started.get("gpus", []))
+            cpus |= _numbers(started, "cpus")
+            gpus |= _numbers(started, "gpus")
     return cpus, gpus
 
 

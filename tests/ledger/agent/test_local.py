@@ -16,7 +16,7 @@ import pytest
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Progress, Run, RunState
 from ledger.agent.folder import LOG_BYTES_MAX, log_of
-from ledger.agent.local import LocalExecutor, _is_held, _sweep
+from ledger.agent.local import LocalExecutor, _is_held, _sweep, _taken
 from ledger.errors import InputError, Unavailable
 
 _NUMBERS = count()
@@ -213,6 +213,48 @@ def test_a_run_whose_warden_was_killed_is_lost_and_what_it_used_is_known(runs: C
     # Lost is lost: nothing runs it again.
     assert executor.start(run) == handle
     assert executor.poll(handle).state is RunState.LOST
+
+
+_ODD = [
+    b"{}",
+    b"[]",
+    b'{"x":1}',
+    b"[" * 60_000,
+    b'{"exit_code":1e400}',
+    b'{"exit_code":"0","text":[]}',
+    b'{"exit_code":0,"text":"","wall_ms":1e400}',
+    b'{"exit_code":' + b"9" * 4_000 + b',"text":"","wall_ms":-' + b"9" * 4_000 + b"}",
+    b'{"exit_code":0,"text":"' + b"x" * 2**17 + b'"}',
+    b'{"exit_code":0,"text":"\\ud800\\u0000"}',
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("content", _ODD)
+def test_whatever_a_job_puts_in_the_place_of_a_wardens_word_is_read_or_left(tmp_path: Path, content: bytes) -> None:
+    for name in ("ended", "usage", "started"):
+        (tmp_path / name).write_bytes(content)
+    progress = LocalExecutor().poll(str(tmp_path))
+    assert progress.state.is_over
+    assert abs(progress.exit_code or 0) <= 2**31
+    assert 0 <= progress.usage.wall_ms <= 2**50
+    assert len(progress.text.encode()) <= 1_000
+    assert "\0" not in progress.text
+    assert _taken(tmp_path / "beside") == (set(), set())
+
+
+def test_a_pipe_a_link_and_a_folder_in_its_place_hold_nobody_up(tmp_path: Path) -> None:
+    (tmp_path / "word").write_text('{"exit_code": 7, "text": "of another"}')
+    for name, make in (
+        ("pipe", os.mkfifo),
+        ("folder", os.mkdir),
+        ("link", lambda path: path.symlink_to(tmp_path / "word")),
+    ):
+        folder = tmp_path / name
+        folder.mkdir()
+        for one in ("ended", "usage", "lock"):
+            make(folder / one)
+        assert LocalExecutor().poll(str(folder)).exit_code is None
 
 
 # ---- metered
