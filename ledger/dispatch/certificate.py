@@ -5,6 +5,9 @@ worth more than it costs is full, and no group could do better at these worths t
 serves more unit-hours, or higher limits with as many, or costs less with the same. That the worths are the least that
 do this is checked too: each that lies above its supply's own price must be due to somebody, over a chain that ends.
 
+Of gangs only feasibility is certified: that no more of them could run, or cheaper, is not. Nor are the reasons of what
+is left over, of which only the amounts are checked.
+
 Nothing here is shared with the planner but the values, and how columns are added up.
 """
 

@@ -5,8 +5,9 @@ from collections.abc import Iterator
 import numpy as np
 
 from ledger.dispatch.columns import Column, Ints, chunks, sums
-from ledger.dispatch.problem import Plan
+from ledger.dispatch.problem import Placed, Plan, Supply
 from ledger.dispatch.rules import NEVER, Case, Rule, Violation
+from ledger.dispatch.tables import Placements, SupplyTable
 
 
 def rows(case: Case) -> Iterator[Violation]:
@@ -22,9 +23,39 @@ def rows(case: Case) -> Iterator[Violation]:
         yield Violation(Rule.ROW, f"placement {row} is of {case.placed.units[row]} units")
 
 
+def _said(case: Case) -> Iterator[Violation]:
+    """Whoever reads a row goes by its site, hour, price and product: they are those of its supply."""
+    given, table = case.plan.placed, case.supplies
+    if isinstance(given, Placements):
+        row = None if given.supplies is table else _of_other(given, table)
+    else:
+        supply = case.placed.supply.tolist()
+        row = next((row for row, one in enumerate(given) if _words(one) != _words(table.supply(supply[row]))), None)
+    if row is not None:
+        right = table.supply(int(case.placed.supply[row]))
+        yield Violation(Rule.ROW, f"placement {row} says other things of its supply than {right}")
+
+
+def _words(one: Placed | Supply) -> tuple[int, int, int, int, bool]:
+    return one.site, one.hour, one.price_micro, one.product, one.held
+
+
+def _of_other(given: Placements, table: SupplyTable) -> int | None:
+    """A row made from a supply of another table that is not as the one of `table` in its place."""
+    used, first = np.unique(given.supply, return_index=True)
+    other = given.supplies
+    if not len(used) or int(used[-1]) >= len(other):
+        return None if not len(used) else int(first[-1])
+    wrong = np.array([other.product(one) != table.product(one) for one in used.tolist()])
+    for name in ("site", "hour", "price_micro", "held"):
+        wrong |= getattr(other, name)[used] != getattr(table, name)[used]
+    return int(first[np.argmax(wrong)]) if wrong.any() else None
+
+
 def feasible(case: Case, job: Column, supply: Column) -> list[Violation]:
     """All rules of feasibility; admission is checked for these pairs of job and supply."""
     return [
+        *_said(case),
         *_capacity(case),
         *_hours(case),
         *_whole_and_left(case),

@@ -22,6 +22,9 @@ def alike(case: Case) -> list[Violation]:
     columns = (given.gross, given.due_group, given.due_supply)
     if any(len(column) != len(case.supplies) for column in columns):
         return [Violation(Rule.PRICE, f"the certificate does not price each of {len(case.supplies)} supplies")]
+    unreadable = list(_unreadable(case))
+    if unreadable:
+        return unreadable
     member = _members(of)
     most = len(member) - 1
     for name, column, size in (
@@ -31,6 +34,29 @@ def alike(case: Case) -> list[Violation]:
         if len(column) and (int(column.min()) < 0 or int(column.max()) >= size or np.any(member[column] < 0)):
             return [Violation(Rule.GROUP, f"a {name} of the certificate names a group that no job is in")]
     return list(_unlike(jobs, of, member))
+
+
+def _unreadable(case: Case) -> Iterator[Violation]:
+    """Numbers that count from the end of a table, or lie beyond it, mean nothing: whoever made the plan chose them."""
+    given = case.certificate
+    for rule, name, column, size in (
+        (Rule.GROUP, "a job is in", given.group_of, len(case.jobs)),
+        (Rule.GROUP, "a worth is due to", given.due_group, len(case.jobs)),
+        (Rule.PRICE, "a worth is due at", given.due_supply, len(case.supplies)),
+    ):
+        if len(column) and not -1 <= int(column.min()) <= int(column.max()) < size:
+            what = "supply" if rule is Rule.PRICE else "group"
+            yield Violation(
+                rule, f"{name} a {what} from {column.min()} to {column.max()}, and there are {size} at most"
+            )
+    lengths = {len(given.flow_group), len(given.flow_supply), len(given.flow_units)}
+    if len(lengths) > 1:
+        yield Violation(Rule.FLOW, f"the columns of the flows are {sorted(lengths)} long")
+    elif len(given.flow_units) and int(given.flow_units.min()) <= 0:
+        yield Violation(Rule.FLOW, f"a flow is of {given.flow_units.min()} units")
+    size = len(case.supplies)
+    if len(given.flow_supply) and not 0 <= int(given.flow_supply.min()) <= int(given.flow_supply.max()) < size:
+        yield Violation(Rule.FLOW, f"a flow names a supply that is none of {size}")
 
 
 def _members(of: Column) -> Ints:
@@ -103,9 +129,6 @@ def flows_as_placed(proof: Proof) -> Iterator[Violation]:
     """The flows are what the placements of each group come to."""
     case, given = proof.case, proof.case.certificate
     size = len(case.supplies)
-    if len(given.flow_supply) and not 0 <= int(given.flow_supply.min()) <= int(given.flow_supply.max()) < size:
-        yield Violation(Rule.FLOW, f"a flow names a supply that is none of {size}")
-        return
     cells = [given.flow_group.astype(np.int64) * size + given.flow_supply]
     units = [-given.flow_units.astype(np.int64)]
     for part in chunks(len(case.placed)):

@@ -1,6 +1,11 @@
 """The whole check: it accepts what the planner makes, and says once of each rule what is wrong."""
 
 from dataclasses import replace
+from itertools import product
+from typing import Any, cast
+
+import numpy as np
+import pytest
 
 from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
@@ -27,6 +32,37 @@ def test_verify_refuses_the_plan_of_other_jobs_or_supplies() -> None:
     assert verify(JOBS, SUPPLIES[:-1], LATENCIES, plan)
     assert verify(JOBS, [replace(SUPPLIES[0], units=0), *SUPPLIES[1:]], LATENCIES, plan)
     assert verify(JOBS, [replace(SUPPLIES[0], units=2), *SUPPLIES[1:]], LATENCIES, plan)
+
+
+@pytest.mark.parametrize(
+    "lie", [{"site": 9}, {"hour": HOUR + 9}, {"price_micro": 0}, {"product": 5}, {"held": True}], ids=str
+)
+def test_row_says_of_its_supply_what_it_is(lie: dict[str, Any]) -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    rows = list(plan.placed)
+    rows[1] = replace(rows[1], **lie)
+    assert [one.rule for one in verify(JOBS, SUPPLIES, LATENCIES, replace(plan, placed=rows))] == [Rule.ROW]
+    used = rows[1].supply
+    others = [replace(one, **lie) if place == used else one for place, one in enumerate(SUPPLIES)]
+    assert Rule.ROW in {one.rule for one in verify(JOBS, others, LATENCIES, plan)}
+
+
+def test_certificate_with_any_number_changed_is_judged_and_does_not_crash() -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    given = plan.certificate
+    for name in ("group_of", "flow_group", "flow_supply", "flow_units", "gross", "due_group", "due_supply"):
+        column = np.asarray(getattr(given, name), dtype=np.int64)
+        for place, change in product(range(len(column)), (-(2**62), -3, -2, -1, 1, 99, 2**40)):
+            changed = column.copy()
+            changed[place] = change if change in (-2, -3) else changed[place] + change
+            if changed[place] == column[place]:
+                continue
+            said = f"{name}[{place}] = {changed[place]}"
+            broken = replace(plan, certificate=replace(given, **cast("dict[str, Any]", {name: changed})))
+            found = verify(JOBS, SUPPLIES, LATENCIES, broken)
+            assert found or name == "due_supply", said
+        shorter = replace(plan, certificate=replace(given, **cast("dict[str, Any]", {name: column[:-1]})))
+        assert verify(JOBS, SUPPLIES, LATENCIES, shorter), name
 
 
 def test_verify_names_each_rule_once_and_where_it_breaks_first() -> None:
