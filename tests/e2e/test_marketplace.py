@@ -214,7 +214,8 @@ def run_hour(loop: Loop, hour: int, leases: Sequence[Lease]) -> None:
     if hour == loop.first_hour + 1:
         doomed = [one for one in leases if one.site == loop.doomed]
         assert doomed
-        loop.wait_for(lambda: Job.STARTED in jobs_of(loop, doomed), "a job at the site whose agent dies")
+        # What has begun may have ended before this looks: it is not reported before the hour is over.
+        loop.wait_for(lambda: set(jobs_of(loop, doomed)) != {Job.WANTED}, "a job at the site whose agent dies")
         kill(loop.agents[loop.doomed])
     served = [one for one in leases if loop.agents[one.site].alive]
     loop.wait_for(lambda: set(jobs_of(loop, served)) <= {Job.ENDED}, f"the jobs of hour {hour}")
