@@ -164,6 +164,9 @@ def test_throw_away_key_does_the_same(browser: Browser, market: Stage) -> None:
         buy(page, code, 100, "2.50")
         page.click("text=Throw-away key in this browser")
         expect(page.locator(".notice.good", has_text="Buy 100 units")).to_be_visible()
+        # The wallet of the key pays for the next one too: nothing refuses it.
+        expect(page.locator(".ticket .chance, .ticket .cost").first).to_be_visible()
+        expect(page.locator(".ticket .problem")).to_have_count(0)
         assert_holds(page, market, code, 100)
 
 

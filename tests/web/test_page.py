@@ -195,7 +195,7 @@ def test_page_is_walked_and_an_order_placed_with_the_keyboard_alone(browser: Bro
         page.wait_for_selector(".notice.good")
     assert [noun for noun, _ in stall.paper.sent] == ["orders"]
     body = stall.paper.sent[0][1]
-    assert (body["kind"], body["units"]) == ("bid", 8_000)
+    assert (body["kind"], body["units"]) == ("bid", 2_000)
 
 
 def test_words_become_units_place_and_start(browser: Browser, stall: Stall) -> None:

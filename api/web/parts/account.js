@@ -48,6 +48,16 @@ export function fund(button = null) {
   return follow(button, t("account.faucet"), async () => settled(await faucet()));
 }
 
+/** The same for an order: an account kept here pays from its cash, whoever holds a key approves what the order takes. */
+export function fundOrder(button) {
+  return follow(button, t("account.faucet"), async (told) => {
+    const poured = await settled(await faucet());
+    if (identity().kind !== "key") return poured;
+    told(`${t("account.deposit")} …`);
+    return settled(await act("/accounts/deposit", { amount: FAUCET }));
+  });
+}
+
 async function faucet() {
   const who = identity();
   // A fresh key has no gas to ask with: the faucet pays for itself.

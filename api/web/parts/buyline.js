@@ -12,11 +12,14 @@ import { ticket } from "/web/parts/ticket.js";
 
 const DAY_S = 86400;
 
-/** Eight H100 for a day, where such days are bought most. */
+const EXAMPLE_UNITS = 2000;
+
+/** One or two H100 for a day, where such days are bought most: no more than trades there in a round. */
 function example(products) {
   const days = products.filter((each) => each.class === "AI_LARGE" && each.hours === 24 && each.area);
   const busiest = days.sort((one, other) => other.volume_units_total - one.volume_units_total)[0];
-  return t("buy.example", { place: busiest ? placeName(busiest.area) : place("Frankfurt") });
+  const count = busiest?.last && busiest.last.units < EXAMPLE_UNITS ? 1 : 2;
+  return t("buy.example", { count: number(count), place: busiest ? placeName(busiest.area) : place("Frankfurt") });
 }
 
 /** The line; `products()` are those of the board. */

@@ -18,7 +18,7 @@ export function orderRows(rows) {
     [
       [t("col.kind"), (row) => h("span", { class: `badge ${row.kind}` }, say("kind", row.kind))],
       [t("col.product"), (row) => productCell(productOf(row.product))],
-      [t("col.units"), (row) => number(row.units), "right"],
+      [t("col.units"), (row) => units(row.units), "right"],
       [t("col.limit"), limit, "right"],
       [t("col.state"), state, "right"],
     ],

@@ -2,7 +2,7 @@
 // that all rounds together never cost more than the first could have. It lasts as long as the page is open.
 import { now } from "/web/clock.js";
 import { h } from "/web/dom.js";
-import { number, units } from "/web/format.js";
+import { number, percent, units } from "/web/format.js";
 import { get } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { classOf } from "/web/market.js";
@@ -14,9 +14,9 @@ const LOOK_MS = 1500;
 /** Follows an order that stands (`placed` as /transactions tells it) and places its rest anew, round after round. */
 export async function repeat(product, body, placed) {
   const owner = address();
-  const state = { going: true, rounds: 1, left: body.units };
+  const state = { going: true, rounds: 1, left: body.units, far: "" };
   const stop = h("button", { type: "button", onclick: () => (state.going = false) }, t("repeat.stop"));
-  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", stop];
+  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", state.far, " ", stop];
   const note = say(text(), "busy");
   try {
     for (let order = placed; state.going; ) {
@@ -25,12 +25,20 @@ export async function repeat(product, body, placed) {
       if (address() !== owner || now() > product.closes_s) break;
       order = await settled(await act("/orders", { ...body, units: state.left }));
       state.rounds += 1;
+      state.far = await tooLow(product, body).catch(() => "");
       note.change(text(), "busy");
     }
     note.change(t(state.left ? "repeat.ended" : "repeat.bought", { units: units(state.left ? state.left : body.units) }), state.left ? "note" : "good");
   } catch (error) {
     note.change(problemBox(error), "bad");
   }
+}
+
+/** Says so where the last clearing was above the limit: then asking again may go on for long. */
+async function tooLow(product, body) {
+  const { last } = (await get(`/products/${encodeURIComponent(product.product)}`)).data;
+  const micro = last?.price?.price_micro ?? 0;
+  return body.price_micro < micro ? t("ticket.below", { share: percent(((micro - body.price_micro) * 10_000) / micro) }) : "";
 }
 
 /** What an order traded, once it is settled. */

@@ -1,17 +1,22 @@
 // The order form: what one wants, at what limit, what it costs and what comes back, before anything is signed.
+import { again } from "/web/again.js";
 import { now, tickNow } from "/web/clock.js";
 import { h, put } from "/web/dom.js";
 import { microOf, number, perReference, percent, referenceOf, referenceText, unitPriceText, units, usd } from "/web/format.js";
 import { get } from "/web/http.js";
 import { t } from "/web/i18n.js";
+import { listen } from "/web/live.js";
 import { market, roundSeconds } from "/web/market.js";
-import { fund, whoever } from "/web/parts/account.js";
-import { approvalSteps } from "/web/parts/approve.js";
+import { fundOrder, whoever } from "/web/parts/account.js";
+import { approvalSteps, withinReach } from "/web/parts/approve.js";
 import { chips, field, paused } from "/web/parts/fields.js";
 import { follow, isBusy, problemBox } from "/web/parts/notice.js";
-import { actAll, identity, preview } from "/web/session.js";
+import { renew } from "/web/renew.js";
+import { actAll, address, identity, preview } from "/web/session.js";
 
 const BUFFER_BP = 200;
+// Of the recent clearings, the share that the preset limit of a buyer would have met.
+const MET_BP = 9_000;
 
 /**
  * The form for one product. `side` is "buy", "sell" (units one holds) or "offer" (a site's; needs `site`). With
@@ -30,11 +35,10 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     button.setAttribute("aria-disabled", "true");
     if (!state.body) return put(shown, h("p", { class: "muted" }, t("ticket.fill")));
     try {
-      const [answer, depth] = await Promise.all([preview("/orders", state.body), get(`/products/${encodeURIComponent(product.product)}/depth`).catch(() => null)]);
+      const found = await look(product, state.body);
       if (mine !== state.turn) return;
-      state.depth = depth?.data ?? null;
-      state.answer = answer;
-      drawCosts(shown, answer, product, state, ask);
+      Object.assign(state, found);
+      drawCosts(shown, product, state, ask);
     } catch (error) {
       if (mine !== state.turn) return;
       state.answer = null;
@@ -76,7 +80,49 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
   );
   amount.addEventListener("input", () => put(node.querySelector("small"), inDevices(product, Number(amount.value))));
   ask();
+  // Rounds end, cash comes and goes, and who asks may change: what is shown follows, without taking the button away.
+  // While the button is busy somebody types or buys, and the form asks anew by itself.
+  const current = async () => {
+    if (isBusy(button) || !state.body) return;
+    const mine = state.turn;
+    const found = await look(product, state.body);
+    if (mine !== state.turn || isBusy(button)) return;
+    Object.assign(state, found);
+    drawCosts(shown, product, state, ask);
+    if (button.textContent !== label(state, product)) put(button, label(state, product));
+  };
+  keepCurrent(node, product, state, again(current));
   return { node, refresh: ask };
+}
+
+/** What an order would cost now and what stands in its round; a lack of cash that the order itself mends is none. */
+async function look(product, body) {
+  const [answer, depth] = await Promise.all([preview("/orders", body), get(`/products/${encodeURIComponent(product.product)}/depth`).catch(() => null)]);
+  const mended = isCash(answer.refusal) && (await withinReach(escrowOf(answer.costs)).catch(() => false));
+  return { answer: mended ? { ...answer, refusal: null } : answer, depth: depth?.data ?? null };
+}
+
+const isCash = (refusal) => /InsufficientCash|Allowance/.test(`${refusal?.contract_error ?? ""}${refusal?.name ?? ""}`);
+
+/** Asks for `news` when something that the form shows may have changed, for as long as the form is on the page. */
+function keepCurrent(node, product, state, news) {
+  let seen = false;
+  const heard = (kind, event) => {
+    seen ||= node.isConnected;
+    if (seen && !node.isConnected) return leave();
+    const mine = address()?.toLowerCase();
+    const ours = event?.products?.includes(product.product) || event?.accounts?.some((each) => each.toLowerCase() === mine);
+    if (kind === "reorg" || ours || (kind === "block" && state.answer?.round_ends_s <= now())) news();
+    return null;
+  };
+  const become = () => heard("reorg");
+  const stop = listen(heard);
+  addEventListener("identity", become);
+  const leave = () => {
+    stop();
+    removeEventListener("identity", become);
+    news.stop();
+  };
 }
 
 function sides(state, limit, product, ask) {
@@ -103,11 +149,19 @@ function gasless(state) {
 
 const inDevices = (product, count) => (referenceOf(product.class_id) === 1000 && count ? t("ticket.inH100", { count: number(count / 1000, 3) }) : "");
 
-/** A little above the last price for who buys, the last price for who sells, per hour of the reference. */
+/**
+ * The last price for who sells; for who buys what most recent clearings were at or below, at least a little above the
+ * last price, as everyone in a round pays the same and the limit only says at what one still wants. Per hour of the
+ * reference.
+ */
 function suggested(product, side) {
-  const micro = microOf(product.last?.price ?? product.indicative?.price);
-  if (micro === null) return "";
-  const factor = BigInt(side === "buy" ? 10_000 + BUFFER_BP : 10_000);
+  const last = microOf(product.last?.price ?? product.indicative?.price);
+  if (last === null) return "";
+  const recent = [...(product.sparkline ?? [])].sort((one, other) => one - other);
+  const usual = recent[Math.ceil((recent.length * MET_BP) / 10_000) - 1] ?? 0;
+  const above = side === "buy" && usual * 10_000 > last * (10_000 + BUFFER_BP);
+  const micro = above ? usual : last;
+  const factor = BigInt(side === "buy" && !above ? 10_000 + BUFFER_BP : 10_000);
   const value = (BigInt(micro) * BigInt(referenceOf(product.class_id)) * factor) / 10_000n;
   return (Number(value) / 1e6).toFixed(referenceOf(product.class_id) === 1 ? 4 : 2);
 }
@@ -134,7 +188,8 @@ const escrowOf = (costs) => BigInt(costs?.total_micro ?? 0) || BigInt(costs?.esc
 
 const line = (name, value, kind = "") => h("div", { class: `cost ${kind}` }, h("dt", {}, name), h("dd", {}, value));
 
-function drawCosts(box, answer, product, state, ask) {
+function drawCosts(box, product, state, ask) {
+  const { answer } = state;
   const { costs = {}, last, chance, refusal, limit } = answer;
   const lastMicro = microOf(last);
   const count = BigInt(state.body.units) * BigInt(product.hours);
@@ -154,15 +209,15 @@ function drawCosts(box, answer, product, state, ask) {
   if (answer.fee_wei) lines.push(line(t("ticket.gas"), t("ticket.ether", { amount: ether(answer.fee_wei) })));
   if (state.depth) lines.push(line(t("ticket.round"), roundFacts(state.depth, product)));
   lines.push(line(t("ticket.clears"), h("span", { class: "number left", "data-until": answer.round_ends_s ?? now() + roundSeconds(), "data-whole": roundSeconds() })));
-  put(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
+  renew(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
 const ether = (wei) => number(Number(BigInt(wei)) / 1e18, 8);
 
 /** What stands in the open round: whether there is anything to meet. */
 function roundFacts(depth, product) {
-  const sum = (levels) => number((levels ?? []).reduce((total, each) => total + each.units, 0));
-  const both = t("ticket.roundBoth", { bids: sum(depth.bids), asks: sum(depth.asks) });
+  const total = (levels) => (levels ?? []).reduce((count, each) => count + each.units, 0);
+  const both = t("ticket.roundBoth", { bids: units(total(depth.bids)), asks: units(total(depth.asks)) });
   const at = depth.indicative?.units ? t("ticket.roundPrice", { price: referenceText(depth.indicative.price, product.class_id) }) : "";
   return h("span", { title: at }, both);
 }
@@ -173,23 +228,21 @@ function chanceBar(chance, distanceBp, side) {
   const met = chance.cleared_at_or_below ?? chance.cleared_within ?? 0;
   const meter = h("meter", { min: "0", max: String(chance.rounds), value: String(met), "aria-label": t("ticket.chance") });
   const far = distanceBp === null || distanceBp === undefined ? "" : t(distanceBp >= 0 ? "ticket.above" : "ticket.below", { share: percent(Math.abs(distanceBp)) });
-  return h("div", { class: "chance" }, meter, h("p", {}, t(side === "buy" ? "ticket.chanceBuy" : "ticket.chanceSell", { met: number(met), rounds: number(chance.rounds) }), " ", far));
+  const one = chance.rounds === 1 ? (met ? "ticket.chanceOne" : "ticket.chanceNone") : null;
+  const said = t(one ?? (side === "buy" ? "ticket.chanceBuy" : "ticket.chanceSell"), one ? {} : { met: number(met), rounds: number(chance.rounds) });
+  return h("div", { class: "chance" }, meter, h("p", {}, said, " ", far));
 }
 
 /** What would refuse the order now, and what can be done about it here. */
 function refusalBox(refusal, ask) {
   const money = market().faucet && identity();
   const pour = async (event) => {
-    await fund(event.currentTarget);
+    await fundOrder(event.currentTarget);
     await ask();
   };
   if (!identity()) return h("p", { class: "fine" }, t("ticket.nobody"));
-  if (mendable(refusal)) return null;
   return h("div", { class: "problem", role: "alert" }, h("strong", {}, refusal.detail ?? refusal.title ?? String(refusal)), h("p", {}, refusal.remedy ?? ""), money ? h("button", { type: "button", onclick: pour }, t("account.faucet")) : null);
 }
-
-/** A missing approval is no refusal: the form asks for it as its own first step. */
-const mendable = (refusal) => /Allowance/.test(`${refusal.contract_error ?? ""}${refusal.name ?? ""}`) && identity()?.kind !== "key";
 
 const callOf = async (product, state) => (await import("/web/calls.js")).orderCall(product, state.answer.body);
 

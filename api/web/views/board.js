@@ -57,7 +57,8 @@ function roundNow(products) {
   const { round, round_ends_s } = products[0];
   const busy = products.filter((each) => each.orders_open);
   const waiting = t("board.roundOrders", { count: number(busy.reduce((sum, each) => sum + each.orders_open, 0)), products: number(busy.length) });
-  return [t("board.round", { round: number(round) }), " ", h("strong", { class: "number left", "data-until": round_ends_s, "data-whole": roundSeconds() }), ` · ${waiting}`];
+  const left = h("strong", { class: "number left", "data-until": round_ends_s, "data-whole": roundSeconds(), "data-then": t("board.any") });
+  return [t("board.round", { round: number(round) }), " ", left, ` · ${waiting}`];
 }
 
 const wanted = (product) =>

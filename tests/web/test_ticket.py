@@ -1,0 +1,93 @@
+"""The order form on a market on paper: what it shows stays what is, and it refuses nothing that the buy itself mends."""
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.web.paper import BLOCK, ME, NOW_S, Paper
+from tests.web.stall import Stall
+from tests.web.test_page import page_of
+
+LOCAL = json.dumps({"kind": "local", "address": ME, "secret": "0x" + "01" * 32})
+CASH = {
+    "contract_error": "Treasury_InsufficientCash",
+    "detail": "Treasury refused: InsufficientCash.",
+    "remedy": "Deposit or approve more.",
+}
+
+
+@pytest.fixture
+def page(browser: Browser, stall: Stall) -> Iterator[Page]:
+    stall.paper.sent.clear()
+    with page_of(browser, stall) as page:
+        yield page
+        page.unroute_all(behavior="ignoreErrors")
+
+
+def previews(page: Page, change: dict[str, Any]) -> None:
+    """Previews answer with what `change` says, as it is when they are asked."""
+
+    def answer(route: Any) -> None:
+        found = route.fetch()
+        body = found.json()
+        body["data"] |= change
+        route.fulfill(response=found, json=body)
+
+    page.route("**/orders/preview", answer)
+
+
+def wallet(page: Page, paper: Paper, held: dict[str, str]) -> None:
+    """The account has the money that `held` says when it is asked."""
+    page.route(f"**/accounts/{ME}", lambda route: route.fulfill(json={"data": paper.account(ME) | held}))
+
+
+def blocks(page: Page, accounts: list[str]) -> None:
+    """A block that is about these accounts is told again and again."""
+    block = {"block": BLOCK, "block_hash": "0x", "time_s": NOW_S, "products": [], "accounts": accounts}
+    text = f"retry: 1000\nevent: block\ndata: {json.dumps(block)}\n\n"
+    page.route("**/stream", lambda route: route.fulfill(body=text, content_type="text/event-stream"))
+
+
+def test_lack_of_cash_that_the_buy_mends_is_not_shown_and_one_that_it_cannot_is(page: Page, stall: Stall) -> None:
+    held = {"cash_micro": "0", "wallet_micro": "0"}
+    previews(page, {"refusal": CASH})
+    wallet(page, stall.paper, held)
+    blocks(page, [ME])
+    page.add_init_script(f"localStorage.identity = {json.dumps(LOCAL)}")
+    page.goto("/")
+    expect(page.locator(".ticket .problem")).to_contain_text("InsufficientCash")
+    held["wallet_micro"] = "900000000000"
+    expect(page.locator(".ticket .problem")).to_have_count(0)
+    expect(page.locator(".ticket button.primary")).to_contain_text("for at most")
+
+
+def test_form_follows_the_rounds_and_keeps_what_was_typed(page: Page, stall: Stall) -> None:
+    said: dict[str, Any] = {"distance_bp": 150}
+    previews(page, said)
+    blocks(page, [ME])
+    page.goto(f"/#/product/{stall.paper.products[1].code}")
+    page.locator(".ticket .field input").first.fill("300")
+    expect(page.locator(".ticket")).to_contain_text("1.5% above the last price")
+    said["distance_bp"] = -1_100
+    expect(page.locator(".ticket")).to_contain_text("11% below the last price")
+    expect(page.locator(".ticket .field input").first).to_have_value("300")
+    expect(page.locator(".ticket button.primary")).to_be_enabled()
+
+
+def test_preset_limit_is_what_most_recent_clearings_met(page: Page, stall: Stall) -> None:
+    product = stall.paper.products[1]
+    recent = sorted(stall.paper.shown(product)["sparkline"])
+    page.goto(f"/#/product/{product.code}")
+    limit = page.locator(".ticket .field input").nth(1)
+    micro = float(limit.input_value()) * 1e6 / 1_000
+    assert sum(one <= micro + 5 for one in recent) * 10 >= len(recent) * 9
+
+
+def test_example_is_no_more_than_trades_in_a_round(page: Page, stall: Stall) -> None:
+    page.goto("/")
+    expect(page.locator("#need")).to_have_value("2x H100, 24h, EU-Central, from tomorrow")
+    expect(page.locator(".ticket button.primary")).to_contain_text("2,000 units")
+    expect(page.locator(".ticket .cost", has_text="In this round")).to_contain_text("units offered")
