@@ -18,6 +18,10 @@ BP_PER_ONE = 10_000
 SECONDS_PER_HOUR = 3_600
 HOURS_PER_DAY = 24
 
+TEXT_MAX = 200
+"""How many characters are read as an amount, a price or a time. What people write is far shorter, and some patterns
+take time that grows with the square of the length."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LAST_DATED_HOUR = int((datetime(9999, 12, 31, 23, tzinfo=UTC) - _EPOCH).total_seconds()) // SECONDS_PER_HOUR
 
@@ -260,7 +264,12 @@ def format_time(time_s: int) -> str:
 
 def _plain(text: str) -> str:
     # NFKC turns full-width commas, digits and signs into plain ones; the sign of multiplication it leaves.
-    return unicodedata.normalize("NFKC", text).replace("\u00d7", "x").strip()
+    # It may also make a text longer: what is read is what is measured.
+    plain = text if len(text) > TEXT_MAX else unicodedata.normalize("NFKC", text).replace("\u00d7", "x").strip()
+    if len(plain) > TEXT_MAX:
+        why = f"it has {len(plain)} characters, and {TEXT_MAX} at most are read"
+        raise UnreadableText("a text", f"{text[:20]}...", why, "8x H100 SXM, 24h")
+    return plain
 
 
 def _integer(text: str) -> int:

@@ -27,6 +27,7 @@ from ledger.units import (
     HOURS_PER_DAY,
     MILLI_PER_UNIT,
     SECONDS_PER_HOUR,
+    TEXT_MAX,
     format_hour,
     hour_of,
     parse_hour,
@@ -193,7 +194,14 @@ class _Reader:
         self._prices = _Prices(standard)
 
     def line(self, number: int, cells: Mapping[str, str]) -> JobLine:
-        """The job of a line; where a cell is bad, some job with its name."""
+        """The job of a line; where a cell is bad, some job with its name. No cell is read that is longer than all that
+        one may say."""
+        long = {name: len(text) for name, text in cells.items() if len(text) > TEXT_MAX}
+        if long:
+            why = "it has {} characters, and a cell has at most {}"
+            self.bad += [(number, name, why.format(length, TEXT_MAX)) for name, length in long.items()]
+            rest = {name: text for name, text in cells.items() if name not in long}
+            return self.line(number, {"units": "1 unit"} | rest)
 
         def cell(column: str, parse: Callable[[str], T], otherwise: T) -> T:
             text = cells.get(column, "").strip()

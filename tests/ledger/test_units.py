@@ -1,5 +1,6 @@
 """Texts to integers with units and back."""
 
+import time
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
@@ -55,6 +56,18 @@ def test_parsers_refuse_noise_only_with_input_errors(text: str) -> None:
             parse(text)
         except InputError as error:
             assert error.remedy
+
+
+@pytest.mark.parametrize(
+    "text", ["1" + ", " * 50_000 + "x", "3 USD/" + "- " * 50_000 + "z", "\ufdfa" * 199, "1h " * 99]
+)
+def test_no_parser_reads_a_text_that_is_longer_than_anyone_writes(text: str) -> None:
+    start_s = time.process_time()
+    for parse in (units.parse_rate, units.parse_quantity, units.parse_hours, units.parse_milli_units, units.parse_hour):
+        with pytest.raises(UnreadableText, match="200 at most") as caught:
+            parse(text)
+        assert len(str(caught.value)) < 300
+    assert time.process_time() - start_s < 1
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """A file of jobs is read as people write it, and says all that is wrong with it at once."""
 
 import csv
+import time
 from io import StringIO
 
 import pytest
@@ -149,6 +150,14 @@ def test_rows_that_end_before_they_begin_are_all_named_with_their_times() -> Non
     said = "2026-01-21 08:00 UTC is not after the earliest start, 2026-01-22 08:00 UTC"
     assert said in str(caught.value)
     assert str(parse_hour("2026-01-21 08:00")) not in str(caught.value)
+
+
+def test_cells_that_are_too_long_are_all_named_and_none_is_read() -> None:
+    long = "1" + ", " * 50_000 + "x"
+    text = f'name,units,hours,latency_ms,price\n{"n" * 201},"{long}",2h,,"{long}"\na,1 unit,{"9" * 200},,0.003\n'
+    start_s = time.process_time()
+    assert bad(text) == [(2, "name"), (2, "units"), (2, "price"), (3, "hours")]
+    assert time.process_time() - start_s < 1
 
 
 def test_line_says_whether_its_limit_is_its_own() -> None:
