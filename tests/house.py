@@ -33,7 +33,7 @@ LAYERS = {
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurm agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
-            "store.leases dispatch.groups dispatch.rules agent.kubernetes",
+            "store.leases dispatch.groups dispatch.rules agent.kubernetes cli.jobtext",
             "dispatch.reach dispatch.feasible dispatch.reasons "
             "store.turns "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "

@@ -2,8 +2,9 @@
 
 import dataclasses
 import json
+import re
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
 from typing import Any
 
@@ -42,10 +43,20 @@ class Console:
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
         for place, name in enumerate(header):
             numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=place == 0, overflow="fold")
+            fixed = place == 0 or numeric or all(_is_number(name, row[place]) for row in rows)
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=fixed, overflow="fold")
         for row in rows:
             table.add_row(*(Text(_shown(name, value)) for name, value in zip(header, row, strict=True)))
         self._terminal.print(table if rows else Text("Nothing yet."))
+
+    def lines(self, title: str, lines: Iterable[str]) -> None:
+        """Sentences under a title, each on lines of its own; in JSON, a list."""
+        if self._as_json:
+            self.document(list(lines))
+            return
+        self._terminal.print(Text(title, style="bold"), soft_wrap=True)
+        for line in lines:
+            self._terminal.print(Text(f"  {line}"), soft_wrap=True)
 
     def record(self, title: str, facts: Mapping[str, Any]) -> None:
         """One thing's facts by name."""
@@ -111,6 +122,11 @@ def exit_code(error: LedgerError) -> int:
 
 def _key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
+
+
+def _is_number(name: str, value: Any) -> bool:
+    """Whether it is shown as a number, perhaps with a unit of money: such a cell does not wrap."""
+    return re.fullmatch(r"[-\d,.]*( USD| ms)?", _shown(name, value)) is not None
 
 
 def _shown(name: str, value: Any) -> str:

@@ -1,28 +1,29 @@
 """`compute-ledger dispatch` and `submit`: from a file of jobs to work that is placed, run and paid."""
 
 import time
-import tomllib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from textwrap import indent
 from typing import Any
 
 import click
 
 from ledger import datasets
-from ledger.agent.document import JobDocument, document_of_toml
+from ledger.agent.document import JobDocument
 from ledger.agent.readings import reading_domain
 from ledger.cli.console import REFUSED
+from ledger.cli.jobtext import EXAMPLE_TOML, document_of, job_of_file, text_of
 from ledger.cli.placements import price_text, progress_bars, show_preview, show_state
 from ledger.cli.session import CLASS, Reading, Session, in_session
 from ledger.dispatch.campaign import Campaign, Campaigns
 from ledger.dispatch.desk import DispatchDesk
 from ledger.dispatch.documents import doubts, open_documents
-from ledger.dispatch.jobfile import JobLine, example_csv, job_of, read_job_lines, trace_csv
+from ledger.dispatch.jobfile import JobLine, example_csv, read_job_lines, trace_csv
 from ledger.dispatch.preview import DispatchPreview
 from ledger.dispatch.progress import CampaignState
 from ledger.dispatch.tiers import tier_report
-from ledger.errors import InputError, Unavailable, UnreadableText
+from ledger.errors import InputError, Unavailable
 from ledger.history.index import Index
 from ledger.store.engine import IN_MEMORY, open_store
 from ledger.store.queries import head
@@ -41,6 +42,9 @@ class OrFile(click.Group):
     """A group whose first word may also be a file, or an option of the command that takes one."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] == "resume" and not Path(args[0]).exists():
+            number = " ".join(args[1:]) or "N"
+            raise InputError("To resume is an option.", f"Say `compute-ledger dispatch --resume {number}`.")
         if args and args[0] not in self.commands and args[0] not in ("-h", "--help"):
             args = ["run", *args]
         return super().parse_args(ctx, args)
@@ -74,11 +78,11 @@ def run(session: Session, /, file: Path | None, resume: int | None, **said: Any)
         if file is None:
             _follow(session, kept.open(resume or 0), said)
             return
-        lines = read_job_lines(_text(file), session.areas, session.standard, session.market.chain.time_s())
+        lines = read_job_lines(text_of(file), session.areas, session.standard, session.market.chain.time_s())
         specs, owner = [line.spec for line in lines], _owner(session)
         documents = _documents(lines, file.parent)
         found = desk.preview(specs, owner)
-        _require_possible(session, found, said["preview"])
+        _require_possible(session, found, said["preview"], lines)
         if not said["preview"]:
             hashes = _brought(session, documents, said["place"])
             _follow(session, kept.start(specs, owner, said["key"], hashes), said)
@@ -172,7 +176,16 @@ def tiers(session: Session, class_id: int | None) -> None:
         click.echo(one.title)
 
 
-@click.command(cls=Reading)
+# Click fills each paragraph of a help anew that is not told to stay as it is.
+_GAP, _KEPT_GAP = "\n\n", "\n\n\b\n"
+_SUBMIT_HELP = f"""Run one job: FILE is a TOML text that says how much it takes (as the columns of `dispatch example`)
+and, in its table [run], what it runs. For example:
+
+\b
+{indent(EXAMPLE_TOML, "  ").replace(_GAP, _KEPT_GAP)}"""
+
+
+@click.command(cls=Reading, help=_SUBMIT_HELP)
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option("--preview", is_flag=True, help="Show where it would run and what it costs; send nothing.")
 @click.option("--yes", is_flag=True, help="Do not ask before buying.")
@@ -183,18 +196,14 @@ def tiers(session: Session, class_id: int | None) -> None:
 @click.option("--pause", "pause_s", type=click.FloatRange(0.1), default=2, show_default=True, help="Between looks.")
 @in_session
 def submit(session: Session, /, file: Path, results: Path | None, yes: bool, **said: Any) -> None:
-    """Run one job: FILE is a TOML text that says how much it takes (as the columns of `dispatch example`) and, in its
-    table [run], what it runs."""
+    """What the command `submit` does."""
     session.sends = not said["preview"]
-    text = _text(file)
-    document = document_of_toml(text, file.parent)
+    document = document_of(file)
     with _desk(session) as (desk, refresh):
-        cells = _cells(text) | {"job": file.name}
-        now_s = session.market.chain.time_s()
-        line = job_of({"name": file.stem} | cells, session.areas, session.standard, now_s)
+        line = job_of_file(file, session.areas, session.standard, session.market.chain.time_s())
         owner = _owner(session)
         found = desk.preview([line.spec], owner)
-        _require_possible(session, found, said["preview"])
+        _require_possible(session, found, said["preview"], [line])
         if said["preview"]:
             return
         if not yes:
@@ -258,26 +267,6 @@ def _owner(session: Session) -> str:
     return session.owner if session.acting_for or session.has_key else ""
 
 
-def _text(file: Path) -> str:
-    try:
-        return file.read_text(encoding="utf-8")
-    except UnicodeDecodeError:
-        raise UnreadableText("a file of jobs", file.name, "it is not UTF-8 text", "jobs.csv") from None
-
-
-def _cells(text: str) -> dict[str, str]:
-    """What stands before the tables of a job's TOML, as cells."""
-    try:
-        said = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UnreadableText("a job", "the file", f"it is no TOML ({error})", 'units = "8xH100"') from None
-    plain = {name: value for name, value in said.items() if not isinstance(value, (dict, list))}
-    return {
-        name: {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
-        for name, value in plain.items()
-    }
-
-
 # ---- documents and results
 
 
@@ -290,7 +279,7 @@ def _documents(lines: Sequence[JobLine], folder: Path) -> dict[int, JobDocument]
                 raise InputError(
                     f"Line {line.line} names {line.job!r}, and there is no such file.", "Name one beside it."
                 )
-            found[place] = document_of_toml(_text(path), path.parent)
+            found[place] = document_of(path)
     return found
 
 
@@ -368,10 +357,10 @@ def _follow(session: Session, campaign: Campaign, said: Mapping[str, Any]) -> Ca
     return state
 
 
-def _require_possible(session: Session, found: DispatchPreview, only_shown: bool) -> None:
+def _require_possible(session: Session, found: DispatchPreview, only_shown: bool, lines: Sequence[JobLine]) -> None:
     """Shows the preview; ends where something stops it, or nothing at all could be bought or used."""
     if only_shown or not session.as_json:
-        show_preview(session, found)
+        show_preview(session, found, {place for place, line in enumerate(lines) if not line.own_limit})
     if found.refusals:
         for one in found.refusals:
             session.console.error(one)

@@ -1,7 +1,7 @@
 """How the command line shows a dispatch: where jobs would run, what is bought, how far it is."""
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -11,6 +11,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ledger.cli.session import Session
 from ledger.dispatch.preview import DispatchPreview
+from ledger.dispatch.problem import Left, Why
 from ledger.dispatch.progress import CampaignState
 from ledger.prices import REFERENCE_UNITS
 from ledger.units import format_hour, format_units, format_usd
@@ -43,9 +44,10 @@ def progress_bars(session: Session) -> Iterator[Callable[[CampaignState], None]]
         yield update
 
 
-def show_preview(session: Session, found: DispatchPreview) -> None:
+def show_preview(session: Session, found: DispatchPreview, our_limits: Collection[int] = ()) -> None:
+    """`our_limits` are the positions of jobs that named no price and pay up to our default."""
     if session.as_json:
-        session.console.document(preview_document(found))
+        session.console.document(preview_document(found, our_limits))
         return
     console = session.console
     rows = [
@@ -76,8 +78,7 @@ def show_preview(session: Session, found: DispatchPreview) -> None:
     ]
     console.table(("product", "units", "limit", "escrow", "trade", "at"), bids, "What is bought for it, in USD/H100h")
     if found.left:
-        left = [(found.jobs[one.job].name, one.unit_hours, one.why.value, one.text) for one in found.left]
-        console.table(("job", "unit-hours", "why", "by how much"), left, "What is left over")
+        console.lines("What is left over", (_left_text(found, one, our_limits) for one in found.left))
     placed = f"{found.unit_hours:,} of {found.wanted_unit_hours:,}"
     totals: dict[str, Any] = {"unit-hours placed": placed, "cost at the offers' prices": format_usd(found.cost_micro)}
     totals |= {"expected by the books": format_usd(found.expected_micro), "escrow": format_usd(found.escrow_micro)}
@@ -102,7 +103,17 @@ def _stretches(found: DispatchPreview) -> list[tuple[str, int, int, str, int, in
     return shown
 
 
-def preview_document(found: DispatchPreview) -> dict[str, Any]:
+def _why_text(one: Left, our_limits: Collection[int]) -> str:
+    ours = one.why is Why.PRICE and one.job in our_limits
+    return f"{one.text} (our default; write a price to raise it)" if ours else one.text
+
+
+def _left_text(found: DispatchPreview, one: Left, our_limits: Collection[int]) -> str:
+    job = found.jobs[one.job]
+    return f"{job.name}: {one.unit_hours:,} of {job.unit_hours:,} unit-hours. {_why_text(one, our_limits)}"
+
+
+def preview_document(found: DispatchPreview, our_limits: Collection[int] = ()) -> dict[str, Any]:
     """A preview for machines."""
     return {
         "block": found.block,
@@ -136,7 +147,12 @@ def preview_document(found: DispatchPreview) -> dict[str, Any]:
             for one in found.purchases
         ],
         "left": [
-            {"job": found.jobs[one.job].name, "unit_hours": one.unit_hours, "why": one.why.value, "text": one.text}
+            {
+                "job": found.jobs[one.job].name,
+                "unit_hours": one.unit_hours,
+                "why": one.why.value,
+                "text": _why_text(one, our_limits),
+            }
             for one in found.left
         ],
         "totals": {

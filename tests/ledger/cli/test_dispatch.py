@@ -116,6 +116,15 @@ def test_what_cannot_be_done_is_said_before_anything_is_sent(shop: Shell, fair: 
     assert shop.sends(BUYER, "dispatch", "list") == []
 
 
+def test_slips_are_told_the_command_that_was_meant(shop: Shell, tmp_path: Path) -> None:
+    said = shop("dispatch", "resume", "1", who=BUYER)
+    assert (said.code, "`compute-ledger dispatch --resume 1`" in said.err) == (2, True)
+    (tmp_path / "bad.toml").write_text('units = "8xH100"\n')
+    bad = shop("submit", tmp_path / "bad.toml", who=BUYER)
+    assert (bad.code, "bad.toml" in bad.err, "[run]\n" in bad.err) == (2, True, True)
+    assert "[run]\n" in shop("submit", "--help").out
+
+
 def test_example_is_a_file_that_dispatch_reads(shop: Shell, tmp_path: Path) -> None:
     for words in ((), ("--trace", "5")):
         path = tmp_path / "example.csv"

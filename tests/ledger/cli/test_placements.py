@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from ledger.cli.placements import _stretches, preview_document, price_text
 from ledger.dispatch.preview import DispatchPreview, Where
-from ledger.dispatch.problem import JobSpec, Latencies, Plan
+from ledger.dispatch.problem import JobSpec, Latencies, Left, Plan, Why
 from ledger.units import format_hour
 from tests.bazaar import AREAS
 
@@ -32,6 +32,13 @@ def test_document_has_every_placement_and_the_totals() -> None:
     assert [one["hour"] for one in said["placements"]] == [12, 13]
     assert said["totals"]["unit_hours"] == said["totals"]["wanted_unit_hours"] == 200
     assert said["verified"] is True
+
+
+def test_limit_of_ours_is_called_so_where_it_left_a_job_over() -> None:
+    left = (Left(0, 200, Why.PRICE, "too dear"), Left(1, 200, Why.PRICE, "too dear"), Left(0, 1, Why.GANG, "too big"))
+    said = preview_document(replace(EMPTY, jobs=(JOB, JOB), left=left), {0})
+    ours = "too dear (our default; write a price to raise it)"
+    assert [one["text"] for one in said["left"]] == [ours, "too dear", "too big"]
 
 
 def test_price_that_is_not_there_is_blank() -> None:
