@@ -219,7 +219,8 @@ class Agent:
         return replace(work, ready=progress.state is RunState.RUNNING or waited_s < self._setup.limits.queue_s)
 
     def _run(self, work: LeaseWork, document: JobDocument) -> Run:
-        product, share = Product.from_id(work.product), share_of(self.site, work.units)
+        product, limits = Product.from_id(work.product), self._setup.limits
+        share = share_of(self.site, work.units, limits.cpus, limits.memory_bytes)
         return Run(
             run_id=(run_id := self._setup.run_id(work)),
             lease=work.lease,

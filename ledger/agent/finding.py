@@ -1,5 +1,6 @@
 """The leases of a site, from the chain's own logs, and what they come to on its machines."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -26,13 +27,17 @@ class Share:
     gpus: int = 0
 
 
-def share_of(site: Site, units: int) -> Share:
-    """So many units of the site's class: for GENERAL processors with their memory, for all others the devices that
-    they are at least a part of, by what was attested of the site."""
+def share_of(site: Site, units: int, cpus: int = 0, memory_bytes: int = 0) -> Share:
+    """So many units of the site's class: for GENERAL processors with their memory. For all others the part that they
+    are of what was attested: of the site's devices the whole ones (less than one is none: it would be everybody's), and
+    of `cpus` and `memory_bytes`, which the site's leases share, at least one and a byte; 0 is what this machine has."""
     if site.class_id == ComputeClass.GENERAL:
         return Share(units, units, units * _VCPU_BYTES)
-    devices = -(-units * site.devices // site.attested_units) if site.attested_units else 1
-    return Share(devices, gpus=devices)
+    attested = max(site.attested_units, units)
+    cpus = cpus or len(os.sched_getaffinity(0))
+    memory_bytes = memory_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    devices = units * site.devices // attested
+    return Share(devices, max(1, cpus * units // attested), max(1, memory_bytes * units // attested), devices)
 
 
 def follow(delivery: Delivery, site: int, book: AgentBook, head: int) -> list[LeaseWork]:

@@ -19,6 +19,9 @@ NOBODY = 65_534
 KEPT_S = 7 * 86_400
 """How long the cluster keeps a Job that has ended; what became of it is noted in the run's folder before."""
 
+DISK = "16Gi"
+"""What a run may write below its folder, as many as a file has under LocalExecutor: the pod that exceeds it ends."""
+
 GPU = "nvidia.com/gpu"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
 
@@ -27,7 +30,7 @@ def job_of(run: Run, image: str, site: int = 0) -> client.V1Job:
     """The Job of a run, named by it. Raises InputError for a run that cannot be one."""
     _check(run, image)
     document, files = run.document, sorted(run.document.files)
-    volumes = [client.V1Volume(name="work", empty_dir=client.V1EmptyDirVolumeSource())]
+    volumes = [client.V1Volume(name="work", empty_dir=client.V1EmptyDirVolumeSource(size_limit=DISK))]
     mounts = [client.V1VolumeMount(name="work", mount_path=WORK)]
     if files:
         items = [

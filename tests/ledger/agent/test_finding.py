@@ -1,5 +1,6 @@
 """A site's leases from the chain's logs, and what units come to there."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -17,17 +18,30 @@ from ledger.store.engine import open_store
 from tests.world import World
 
 
-@given(st.integers(1, 64), st.integers(1, 100_000), st.integers(1, 10_000))
-def test_devices_are_as_many_as_the_units_are_a_part_of(devices: int, attested: int, units: int) -> None:
-    share = share_of(Site(1, "", "H100", devices, ComputeClass.AI_LARGE, 1, attested_units=attested), units)
-    assert (share.devices - 1) * attested < units * devices <= share.devices * attested
-    assert (share.gpus, share.cpus, share.memory_bytes) == (share.devices, 0, 0)
+@given(st.integers(1, 64), st.lists(st.integers(1, 2_000), min_size=1, max_size=20), st.integers(0, 2_000))
+def test_leases_together_have_no_more_than_the_site(devices: int, leased: list[int], free: int) -> None:
+    attested, cpus, memory_bytes = sum(leased) + free, 64, 2**40
+    site = Site(1, "", "H100", devices, ComputeClass.AI_LARGE, 1, attested_units=attested)
+    shares = [share_of(site, units, cpus, memory_bytes) for units in leased]
+    assert sum(share.gpus for share in shares) <= devices
+    assert sum(share.memory_bytes for share in shares) <= memory_bytes
+    for share, units in zip(shares, leased, strict=True):
+        assert share.devices * attested <= units * devices < (share.devices + 1) * attested
+        assert share.gpus == share.devices
+        assert share.cpus == max(1, cpus * units // attested)
 
 
 def test_units_of_general_are_processors_with_their_memory() -> None:
     site = Site(1, "", "vCPU", 64, ComputeClass.GENERAL, 1, attested_units=64)
     assert share_of(site, 3) == Share(3, 3, 12 * 10**9)
-    assert share_of(Site(1, "", "H100", 8, ComputeClass.HPC, 1), 5) == Share(1, gpus=1)
+
+
+def test_a_lease_below_a_device_has_none_and_its_part_of_this_machine() -> None:
+    site = Site(1, "", "H100", 8, ComputeClass.HPC, 1, attested_units=8_000)
+    found = share_of(site, 999)
+    assert (found.devices, found.gpus, found.cpus) == (0, 0, max(1, len(os.sched_getaffinity(0)) * 999 // 8_000))
+    assert 0 < found.memory_bytes < share_of(site, 8_000).memory_bytes
+    assert share_of(site, 1_000).gpus == 1
 
 
 def test_only_the_sites_own_leases_are_found_each_once(

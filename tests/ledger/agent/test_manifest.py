@@ -109,6 +109,7 @@ def test_a_run_is_tried_once_by_nobody_with_no_token_and_no_privilege() -> None:
 
 def test_a_script_can_be_run_and_a_plain_file_cannot() -> None:
     job = plain(job_of(run_of(files={"a": b"#!/bin/sh\n", "b": b"x"}), "debian:12"))
+    assert job["spec"]["template"]["spec"]["volumes"][0]["emptyDir"] == {"sizeLimit": "16Gi"}
     items = job["spec"]["template"]["spec"]["volumes"][1]["configMap"]["items"]
     assert [item["mode"] for item in items] == [0o555, 0o444]
 
