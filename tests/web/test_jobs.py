@@ -32,6 +32,18 @@ def test_job_in_words_shows_where_it_would_run_and_what_is_left_over(page: Page)
     expect(page.locator("main")).to_contain_text("no other plan serves more")
 
 
+def test_plan_says_what_it_costs_what_limit_it_has_and_how_much_of_the_job_it_runs(page: Page) -> None:
+    show(page, "jobs")
+    plan = page.locator(".tiles .tile")
+    expect(plan.first).to_contain_text("expected from what is offered now")
+    expect(page.locator("main")).to_contain_text("No limit given: at most")
+    expect(page.locator("main")).to_contain_text("USD / H100-hour, from list prices.")
+    expect(page.locator("main button.primary.wide")).to_contain_text("% of the job: hold")
+    page.click("text=Deadline, price, what it runs")
+    page.get_by_label("Pays at most").fill("3.5")
+    expect(page.locator("main")).not_to_contain_text("No limit given")
+
+
 def test_list_of_jobs_is_planned_run_and_followed_to_its_end(page: Page) -> None:
     show(page, "jobs")
     page.click("text=Many, as CSV")
@@ -64,6 +76,11 @@ def test_units_are_used_where_they_are_owed_best_site_first(page: Page, stall: S
     expect(amount).to_have_value("8000")
     site.select_option("2")
     expect(amount).to_have_value("6000")
+    amount.fill("9000")
+    expect(page.locator("dialog")).to_contain_text("More than you hold: at most 8,000 units.")
+    page.click("text=Make it a lease")
+    amount.fill("6000")
+    expect(page.locator("dialog")).not_to_contain_text("More than")
     page.click("text=Make it a lease")
     expect(page.locator(".notice.good")).to_be_visible()
     assert stall.paper.sent == [

@@ -1,4 +1,4 @@
-"""The order form on a market on paper: what it shows stays what is, and it refuses nothing that the buy itself mends."""
+"""The order form on a market on paper: what it shows stays what is; it refuses nothing that the buy itself mends."""
 
 import json
 from collections.abc import Iterator

@@ -1,9 +1,10 @@
 // What a dispatch would do: how much of it runs, where and when, what it buys, what is left over and why; and doing it.
 import { h } from "/web/dom.js";
-import { clockTime, day, dollars, microOf, number, unitPriceText, units, usd } from "/web/format.js";
+import { clockTime, day, dollars, microOf, number, percent, referenceText, unitPriceText, units, usd } from "/web/format.js";
 import { facts, post } from "/web/http.js";
 import { say, t } from "/web/i18n.js";
 import { matrix } from "/web/charts/matrix.js";
+import { classOf } from "/web/market.js";
 import { productLink, productOf } from "/web/names.js";
 import { whoever } from "/web/parts/account.js";
 import { approvalSteps } from "/web/parts/approve.js";
@@ -15,11 +16,15 @@ import { actAll, apiKey, identity } from "/web/session.js";
 
 const HOUR_S = 3600;
 
-/** A /dispatch/preview answer, drawn. `started(state)` is told of a dispatch, `again()` asks anew. */
-export function dispatchPlan(plan, command, started, again) {
+/**
+ * A /dispatch/preview answer, drawn; `asked` is what was asked. `started(state)` is told of a dispatch, `again()` asks
+ * anew.
+ */
+export function dispatchPlan(plan, asked, command, started, again) {
   const placed = plan.placements.length > 0;
   return [
     h("div", { class: "tiles" }, totals(plan)),
+    noLimit(plan, asked),
     placed ? doing(plan, command, started, again) : null,
     plan.refusals?.length && identity() ? h("div", { class: "problem", role: "alert" }, plan.refusals.map((each) => [h("strong", {}, each.detail ?? each.title), h("p", {}, each.remedy ?? "")])) : null,
     placed ? section(t("jobs.matrix"), [matrix(plan), plan.verified ? h("p", { class: "fine good" }, "✓ ", t("jobs.verified")) : null], null, { class: "card" }) : nothing(t("jobs.nothing")),
@@ -31,11 +36,23 @@ export function dispatchPlan(plan, command, started, again) {
 function totals({ totals: sum }) {
   const mean = sum.unit_hours ? Math.round(Number(sum.cost_micro) / sum.unit_hours) : null;
   return [
+    tile(t("jobs.cost"), usd(expected(sum)), t("jobs.costBelow")),
     tile(t("jobs.placed"), t("unit.unitHours", { count: number(sum.unit_hours) }), t("jobs.placedOf", { count: number(sum.wanted_unit_hours) })),
-    tile(t("jobs.cost"), usd(sum.cost_micro), t("jobs.costBelow")),
     tile(t("jobs.escrow"), usd(sum.escrow_micro), t("jobs.escrowBelow")),
     tile(t("jobs.mean"), mean === null ? "–" : dollars(mean, 6), t("unit.per", { what: t("unit.unitHour") })),
   ];
+}
+
+/** What the books expect all that is bought to cost; what it would cost at the prices offered where they say nothing. */
+const expected = (sum) => (BigInt(sum.expected_micro ?? 0) ? sum.expected_micro : sum.cost_micro);
+
+/** A job that names no price gets a limit all the same: it is said. */
+function noLimit(plan, asked) {
+  const [job] = asked.jobs ?? [];
+  const sum = plan.totals;
+  if (!job || job.price || !Number(sum.wanted_unit_hours)) return null;
+  const micro = Math.round(Number(sum.most_micro) / Number(sum.wanted_unit_hours));
+  return h("p", { class: "fine" }, t("jobs.noLimit", { most: referenceText(micro, classOf(job.class)?.class_id ?? 1) }));
 }
 
 const whenText = (hour) => `${day(hour * HOUR_S)}, ${clockTime(hour * HOUR_S)}`;
@@ -89,8 +106,9 @@ function purchaseRows(plan) {
 /** The button: an account kept here runs it all by itself, a wallet signs each step. */
 function doing(plan, command, started, again) {
   const kept = !identity() || identity().kind === "key";
-  const most = plan.totals.escrow_micro;
-  const title = kept ? (plan.purchases.length ? t("jobs.do", { most: usd(most) }) : t("jobs.doHeld")) : plan.purchases.length ? t("jobs.doBids", { count: number(plan.purchases.length) }) : t("jobs.redeem", { count: number(plan.redemptions?.length ?? 0) });
+  const { totals: sum } = plan;
+  const share = percent(Math.floor((Number(sum.unit_hours) * 10_000) / Math.max(1, Number(sum.wanted_unit_hours))), 0);
+  const title = kept ? (plan.purchases.length ? t("jobs.do", { share, most: usd(sum.escrow_micro) }) : t("jobs.doHeld", { share })) : plan.purchases.length ? t("jobs.doBids", { count: number(plan.purchases.length) }) : t("jobs.redeem", { count: number(plan.redemptions?.length ?? 0) });
   const button = h("button", { class: "primary wide", type: "button" }, title);
   const press = async () => {
     const known = identity() !== null;

@@ -49,6 +49,10 @@ function form(product, sites, dialog, again) {
     amount.value = String(Math.min(Number(amount.value) || 1, Number(amount.max)));
   };
   site.addEventListener("change", most);
+  const held = h("small", { class: "bad" });
+  const tooMany = () => put(held, Number(amount.value) > product.units ? t("redeem.tooMany", { held: units(product.units) }) : Number(amount.value) > Number(amount.max) ? t("redeem.tooManyHere", { owed: units(Number(amount.max)) }) : "");
+  amount.addEventListener("input", tooMany);
+  site.addEventListener("change", tooMany);
   const job = h("input", { type: "text", class: "mono", placeholder: t("redeem.jobExample"), autocomplete: "off", spellcheck: "false" });
   const button = h("button", { class: "primary wide" }, t("redeem.do"));
   const submit = async (event) => {
@@ -63,5 +67,5 @@ function form(product, sites, dialog, again) {
     dialog.close();
     await again?.();
   };
-  return h("form", { class: "stack", onsubmit: submit }, h("p", { class: "muted" }, t("redeem.lead")), field(t("redeem.where"), site), field(t("ticket.units"), amount), field(t("redeem.job"), job, t("redeem.jobHint")), button);
+  return h("form", { class: "stack", onsubmit: submit }, h("p", { class: "muted" }, t("redeem.lead")), field(t("redeem.where"), site), field(t("ticket.units"), amount), h("p", { "aria-live": "polite" }, held), field(t("redeem.job"), job, t("redeem.jobHint")), button);
 }

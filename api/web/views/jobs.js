@@ -29,7 +29,7 @@ export async function open(_, options) {
       if ("csv" in said && !said.csv.trim()) return put(result);
       const owner = apiKey() || !address() ? {} : { owner: address() };
       const plan = facts(await post("/dispatch/preview", { ...said, ...owner }, { key: apiKey() }));
-      if (mine === state.turn) put(result, dispatchPlan(plan, form.command(), started, search));
+      if (mine === state.turn) put(result, dispatchPlan(plan, said, form.command(), started, search));
     } catch (error) {
       if (mine === state.turn) put(result, problemBox(error, search));
     }

@@ -1,6 +1,8 @@
 // The page's texts in English: those of redeeming units, and of leases on either side.
 export const WORDS = {
   "redeem.use": "Use",
+  "redeem.tooMany": "More than you hold: at most {held}.",
+  "redeem.tooManyHere": "More than this site owes: at most {owed}.",
   "redeem.title": "Use your units",
   "redeem.lead": "Units become a lease at one site. Not delivered is refunded, with a margin.",
   "redeem.where": "Site",

@@ -1,6 +1,8 @@
 // 网页的中文文字：兑换单位与租约。
 export const WORDS = {
   "redeem.use": "使用",
+  "redeem.tooMany": "超过您持有的数量：最多 {held}。",
+  "redeem.tooManyHere": "超过该站点所欠的数量：最多 {owed}。",
   "redeem.title": "使用您的单位",
   "redeem.lead": "单位在一个站点变为租约。未交付的部分连同赔偿金退还。",
   "redeem.where": "站点",
