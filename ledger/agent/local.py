@@ -7,7 +7,12 @@ parent or its session.
 
 What it is **not** kept from: the network, and whatever the agent's own user may read, write and kill, the agent and its
 key's file among them. Run the agent as a user who owns nothing else, with a key that holds no more than gas money, and
-where strangers' code reaches nothing that it should not; where that is not enough, use Slurm or Kubernetes.
+where strangers' code reaches nothing that it should not; where that is not enough, use Kubernetes.
+
+A job that kills its own warden has failed, and was given its capacity; what is left of it is ended as far as it can be
+known: by the run's mark, its files, its session, its parents. One that hides from all of these is ended by nobody. A
+run is lost only where the machine itself was started anew. Where a service manager restarts the agent, let it leave the
+wardens alone (systemd: `KillMode=process`).
 """
 
 import fcntl
@@ -34,6 +39,7 @@ _PATH = "/usr/local/bin:/usr/bin:/bin"
 _NICE = 10
 _SAID_BYTES_MAX, _WORDS_MAX = 64 * 2**10, 1_000
 _CODE_MAX, _USED_MAX = 2**31, 2**50
+_SWEEPS_MAX = 20
 _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.02
 
 
@@ -70,7 +76,11 @@ class LocalExecutor:
         usage = _usage(_read(folder / "usage"))
         if alive:
             return Progress(RunState.RUNNING, usage)
-        return Progress(RunState.LOST, usage, text="the machine or the run's warden went away")
+        if _is_of_before(folder / "order.json"):
+            return Progress(RunState.LOST, usage, text="the machine was started anew")
+        # The machine was there all the while: who kills his warden has his capacity, and gets nothing beyond it.
+        _sweep(folder.name, folder)
+        return Progress(RunState.FAILED, usage, -signal.SIGKILL, "the run's warden was killed")
 
     def stop(self, handle: str) -> None:
         """Raises Unavailable where it does not end."""
@@ -82,7 +92,7 @@ class LocalExecutor:
                 raise Unavailable(f"The run in {folder.name} does not end.", "Look at its processes, and end them.")
             time.sleep(_POLL_S)
         if not (folder / "ended").exists():
-            _sweep(folder.name)
+            _sweep(folder.name, folder)
 
     def _check(self, run: Run) -> None:
         if run.document.image:
@@ -231,11 +241,51 @@ def _free(every: Sequence[int], taken: set[int], count: int) -> list[int]:
     return sorted(sorted(every, key=lambda one: (one in taken, one))[:count])
 
 
-def _sweep(mark: str) -> None:
-    """Kills what a killed warden left: whatever carries the run's mark."""
-    wanted = f"{warden.MARK}={mark}".encode()
-    for one in Path("/proc").iterdir():
-        if one.name.isdigit() and int(one.name) != os.getpid():
+def _is_of_before(order: Path) -> bool:
+    """Whether a run was ordered before this machine, or this container, was last started. The time at which a file was
+    last changed is the kernel's: a job can make it later, and never earlier."""
+    try:
+        return order.lstat().st_ctime < _machine_start_s() - 1
+    except OSError:
+        return False
+
+
+def _machine_start_s() -> float:
+    """When the first process of this machine, or of this container, was started, of the wall clock."""
+    text = Path("/proc/stat").read_text(encoding="ascii")
+    [booted_s] = [int(line.split()[1]) for line in text.splitlines() if line.startswith("btime ")]
+    return booted_s + int(warden.stat_of(1)[19]) / os.sysconf("SC_CLK_TCK")
+
+
+def _sweep(mark: str, folder: Path | None = None) -> None:
+    """Kills what a killed warden left: whatever carries the run's mark or is at work in its files, whatever shares a
+    session with one of these, and what comes of them."""
+    for _ in range(_SWEEPS_MAX):
+        left = _left(f"{warden.MARK}={mark}".encode(), folder)
+        for pid in left:
             with suppress(OSError):
-                if wanted in (one / "environ").read_bytes().split(b"\0"):
-                    os.kill(int(one.name), signal.SIGKILL)
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            return
+
+
+def _left(mark: bytes, folder: Path | None) -> set[int]:
+    every = {int(one.name): warden.stat_of(int(one.name)) for one in Path("/proc").iterdir() if one.name.isdigit()}
+    living = {pid: fields for pid, fields in every.items() if fields and fields[0] not in "ZX" and pid != os.getpid()}
+    left = {pid for pid in living if _is_marked(pid, mark, folder)}
+    # A session is a run's own: its command starts one, and what leaves that starts another.
+    sessions = {fields[3] for pid, fields in living.items() if pid in left} - {str(os.getsid(0)), "0"}
+    left |= {pid for pid, fields in living.items() if fields[3] in sessions}
+    fresh = left
+    while fresh:
+        fresh = {pid for pid, fields in living.items() if int(fields[1]) in fresh and pid not in left}
+        left = left | fresh
+    return left
+
+
+def _is_marked(pid: int, mark: bytes, folder: Path | None) -> bool:
+    with suppress(OSError):
+        if mark in Path(f"/proc/{pid}/environ").read_bytes().split(b"\0"):
+            return True
+        return folder is not None and Path(f"/proc/{pid}/cwd").readlink().is_relative_to(folder / "files")
+    return False

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from ledger.agent import local, warden
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Progress, Run, RunState
 from ledger.agent.folder import LOG_BYTES_MAX, log_of
@@ -200,19 +201,59 @@ def test_children_that_stay_behind_end_with_the_command(runs: Callable[..., Run]
     assert marked(run) == []
 
 
-def test_a_run_whose_warden_was_killed_is_lost_and_what_it_used_is_known(runs: Callable[..., Run]) -> None:
+_HELPERS = {"in its session": "sleep 611 &", "by its files": "env -i setsid sleep 612 &"}
+_HELPERS["as a child"] = "env -i setsid sh -c '(cd /; exec setsid sleep 613) & wait' &"
+
+
+@pytest.mark.parametrize("helper", _HELPERS.values(), ids=_HELPERS)
+def test_a_job_that_kills_its_warden_has_failed_and_what_it_left_is_ended(
+    runs: Callable[..., Run], helper: str
+) -> None:
     executor = LocalExecutor()
-    run = runs("setsid sleep 600 & echo up; sleep 600")
+    run = runs(f"{helper} echo up; while [ ! -e go ]; do sleep 0.05; done; kill -9 $PPID; sleep 615")
+    handle = executor.start(run)
+    until(lambda: "up" in log_of(run.folder) and executor.poll(handle).usage.wall_ms > 0, "it does not come up")
+    below = set(_below(json.loads((run.folder / "started").read_text())["pid"]))
+    assert len(below) >= 2
+    (run.folder / "files" / "go").touch()
+    until(lambda: executor.poll(handle).state.is_over, "it is not over")
+    progress = executor.poll(handle)
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, -9)
+    assert progress.text == "the run's warden was killed"
+    assert progress.usage.wall_ms > 0
+    until(lambda: executor.poll(handle).state.is_over and not any(map(_lives, below)), "something is left")
+    # Over is over: nothing runs it again.
+    assert executor.start(run) == handle
+    assert executor.poll(handle).state is RunState.FAILED
+
+
+def test_a_run_of_before_the_machine_was_started_is_lost(
+    runs: Callable[..., Run], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = LocalExecutor()
+    run = runs("echo up; sleep 600")
     handle = executor.start(run)
     until(lambda: executor.poll(handle).usage.wall_ms > 0, "no usage")
     os.kill(json.loads((run.folder / "started").read_text())["pid"], signal.SIGKILL)
-    until(lambda: executor.poll(handle).state is RunState.LOST, "it is not lost")
-    assert executor.poll(handle).usage.wall_ms >= 1_000
-    executor.stop(handle)
-    until(lambda: marked(run) == [], "something is left")
-    # Lost is lost: nothing runs it again.
-    assert executor.start(run) == handle
+    until(lambda: not _is_held(run.folder / "lock"), "its warden lives")
+    assert 0 < local._machine_start_s() < run.folder.stat().st_ctime
+    assert executor.poll(handle).state is RunState.FAILED
+    started_s = time.time() + 10
+    monkeypatch.setattr(local, "_machine_start_s", lambda: started_s)
     assert executor.poll(handle).state is RunState.LOST
+    # The time of the file that decides is the kernel's.
+    os.utime(run.folder / "order.json", (started_s, started_s))
+    assert executor.poll(handle).state is RunState.LOST
+
+
+def _below(pid: int) -> list[int]:
+    found = warden.children_of(pid)
+    return found + [deeper for one in found for deeper in _below(one)]
+
+
+def _lives(pid: int) -> bool:
+    fields = warden.stat_of(pid)
+    return bool(fields) and fields[0] not in "ZX"
 
 
 _ODD = [
@@ -254,7 +295,7 @@ def test_a_pipe_a_link_and_a_folder_in_its_place_hold_nobody_up(tmp_path: Path) 
         folder.mkdir()
         for one in ("ended", "usage", "lock"):
             make(folder / one)
-        assert LocalExecutor().poll(str(folder)).exit_code is None
+        assert LocalExecutor().poll(str(folder)).text == "the run's warden was killed"
 
 
 # ---- metered
