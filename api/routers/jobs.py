@@ -40,8 +40,9 @@ InHash = Annotated[Hash, InPath(description="keccak-256 of the document's bytes:
 
 
 class DocumentShape(Shape):
-    """A document that its owner keeps here. One that no lease of the owner's refers to goes seven days after it came;
-    one that leases refer to, thirty days after the last of them has ended (in the chain's time)."""
+    """A document that its owner keeps here. One that no lease of the owner's refers to goes seven days after it came,
+    an hour after it where the owner has nothing in the market, and sooner where all is full and others keep less; one
+    that leases refer to, thirty days after the last of them has ended (in the chain's time)."""
 
     hash: str
     bytes: int

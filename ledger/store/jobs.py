@@ -22,6 +22,7 @@ from sqlalchemy import (
     delete,
     exists,
     func,
+    literal,
     or_,
     select,
 )
@@ -34,6 +35,9 @@ DOCUMENT_BYTES_MAX = 2**20
 RESULT_BYTES_MAX = 8 * 2**20
 WAITING_S = 7 * 24 * 3_600
 """How long a document is kept that no lease of its owner refers to."""
+UNBACKED_S = 3_600
+"""How long a document is kept whose owner has neither cash nor units, waits for no order and never had a lease: an
+address costs nothing, and whoever makes many would fill the store."""
 KEPT_S = 30 * 24 * 3_600
 """How long a document and a result are kept after the last of their leases has ended."""
 
@@ -62,12 +66,13 @@ _results = Table(
 
 @dataclass(frozen=True, slots=True)
 class JobLimits:
-    """How much is kept: of one account's documents, in bytes and in number, and of all documents together; of one
-    lease's result, of one provider's, and of all results together. A provider has room for 32 results of the largest
-    size, or for some thousands of usual ones."""
+    """How much is kept: of one account's documents, in bytes and in number, of an account's that has nothing in the
+    market, and of all documents together; of one lease's result, of one provider's, and of all results together. A
+    provider has room for 32 results of the largest size, or for some thousands of usual ones."""
 
     owner_bytes: int = 64 * 2**20
     owner_documents: int = 1_000
+    unbacked_bytes: int = 2 * 2**20
     all_bytes: int = 8 * 2**30
     lease_bytes: int = RESULT_BYTES_MAX
     provider_bytes: int = 256 * 2**20
@@ -104,7 +109,9 @@ class Jobs:
     # ---- documents
 
     def put(self, hash_: str, owner: str, body: bytes, now_s: int) -> bool:
-        """Keeps a document for its owner; whether it is new. Kept again, its time begins anew.
+        """Keeps a document for its owner; whether it is new. Kept again, its time begins anew. Where all is full, it
+        takes the place of documents that no lease refers to: first of owners who have nothing in the market, then of
+        those who keep more than this owner.
 
         Raises InputError where the owner keeps too much, Unavailable where all together do. That `hash_` is the body's
         is the caller's to see to.
@@ -113,6 +120,8 @@ class Jobs:
         with self._tidied(now_s) as connection:
             of = _documents.c
             is_new = not connection.execute(select(of.hash).where(of.hash == hash_, of.owner == owner)).first()
+            unbacked = ~_backed(of.owner)
+            connection.execute(delete(_documents).where(of.stored_s < now_s - UNBACKED_S, unbacked))
             if is_new:
                 self._require_room(connection, owner, len(body))
             self.store.upsert(connection, _documents, row)
@@ -149,13 +158,19 @@ class Jobs:
         of, limits = _documents.c, self.limits
         mine = select(func.count(), func.sum(of.bytes)).where(of.owner == owner)
         number, kept = connection.execute(mine).one()
-        if number >= limits.owner_documents or int(kept or 0) + size > limits.owner_bytes:
+        backed = bool(connection.execute(select(_backed(literal(owner)))).scalar())
+        most_bytes = limits.owner_bytes if backed else min(limits.owner_bytes, limits.unbacked_bytes)
+        if number >= limits.owner_documents or int(kept or 0) + size > most_bytes:
+            more = "" if backed else ", or bring money into the market first: who has some there may keep more"
             raise InputError(
                 f"{owner} keeps {number} documents of {int(kept or 0)} bytes here, and may keep "
-                f"{limits.owner_documents} of {limits.owner_bytes} bytes.",
-                "Delete one that no lease needs (DELETE /jobs/{hash}).",
+                f"{limits.owner_documents} of {most_bytes} bytes.",
+                f"Delete one that no lease needs (DELETE /jobs/{{hash}}){more}.",
             )
-        if int(connection.execute(select(func.sum(of.bytes))).scalar() or 0) + size > limits.all_bytes:
+        all_bytes = int(connection.execute(select(func.sum(of.bytes))).scalar() or 0)
+        missing_bytes = all_bytes + size - limits.all_bytes
+        # Who has nothing at stake here takes nobody's place.
+        if missing_bytes > 0 and not (backed and _give_way(connection, owner, size, missing_bytes)):
             raise Unavailable(
                 f"All documents here are {limits.all_bytes} bytes together, and there is room for no more.",
                 "Try again later, or hand the document to the provider in another way.",
@@ -222,3 +237,45 @@ class Jobs:
             old = result.stored_s < now_s - KEPT_S
             connection.execute(delete(_results).where(old, ~needed(lease.lease == result.lease)))
             yield connection
+
+
+def _backed(owner: Any) -> ColumnElement[bool]:
+    """Whether an owner has anything in the market: an address alone costs nothing."""
+    cash, units, order, lease = t.CASH.c, t.BALANCES.c, t.ORDERS.c, t.LEASES.c
+    return or_(
+        exists().where(cash.owner == owner, cash.free_micro != 0),
+        exists().where(units.owner == owner, or_(units.units != 0, units.held_units != 0)),
+        exists().where(order.owner == owner, order.settled.is_(False)),
+        exists().where(lease.holder == owner),
+    )
+
+
+def _give_way(connection: Connection, owner: str, size: int, missing_bytes: int) -> bool:
+    """Ends others' documents that no lease refers to, until there is room; False where there is not enough of them.
+
+    Of backed owners, the oldest of whoever keeps most of these, and only of those who keep more than `owner` would
+    with `size` bytes more: were it the oldest of all, whoever fills the store would drive out those who came before.
+    """
+    of, lease = _documents.c, t.LEASES.c
+    unused = ~exists().where(lease.job_hash == of.hash, lease.holder == of.owner)
+    waiting = select(of.owner, func.sum(of.bytes).label("bytes")).where(unused).group_by(of.owner)
+    mine = connection.execute(waiting.where(of.owner == owner)).first()
+    keeps, mine_bytes = waiting.subquery(), size + (int(mine.bytes) if mine else 0)
+    backed = _backed(of.owner)
+    wanted = (
+        select(of.hash, of.owner, of.bytes)
+        .join(keeps, keeps.c.owner == of.owner)
+        .where(of.owner != owner, unused, or_(~backed, keeps.c.bytes > mine_bytes))
+        .order_by(backed, keeps.c.bytes.desc(), of.owner, of.stored_s)
+    )
+    going: list[tuple[str, str]] = []
+    for hash_, whose, freed_bytes in connection.execute(wanted):
+        if missing_bytes <= 0:
+            break
+        going.append((hash_, whose))
+        missing_bytes -= int(freed_bytes)
+    if missing_bytes > 0:
+        return False
+    for hash_, whose in going:
+        connection.execute(delete(_documents).where(of.hash == hash_, of.owner == whose))
+    return True

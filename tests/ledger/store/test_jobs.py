@@ -5,15 +5,16 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert, update
+from sqlalchemy import String, Table, insert, update
 
 from ledger.errors import InputError, Unavailable
+from ledger.settings import Secret
 from ledger.store import tables as t
 from ledger.store.engine import IN_MEMORY, Store, open_store
-from ledger.store.jobs import KEPT_S, WAITING_S, JobLimits, Jobs
+from ledger.store.jobs import KEPT_S, UNBACKED_S, WAITING_S, JobLimits, Jobs
 
 HASH = "0x" + "ab" * 32
-OWNER, PROVIDER, THIEF = ("0x" + one * 40 for one in "abc")
+OWNER, PROVIDER, THIEF, NOBODY, LATE = ("0x" + one * 40 for one in "abcde")
 NOW_S = 10_000_000
 LIMITS = JobLimits(
     owner_bytes=100, owner_documents=3, all_bytes=250, lease_bytes=95, provider_bytes=100, all_results_bytes=150
@@ -36,6 +37,19 @@ def add_lease(store: Store, number: int, holder: str, provider: str, hash_: str 
     row = zeros | {"lease": number, "holder": holder, "provider": provider, "job_hash": hash_, "state": 1}
     with store.write() as connection:
         connection.execute(insert(t.LEASES), row | {"aborted": False})
+
+
+def add_row(store: Store, table: Table, **values: object) -> None:
+    """A row with these values, and zero for all others."""
+    zeros = {one.name: "" if isinstance(one.type, String) else 0 for one in table.columns if not one.nullable}
+    with store.write() as connection:
+        connection.execute(insert(table), zeros | values)
+
+
+def back(store: Store, *owners: str) -> None:
+    """Some money in the market for each."""
+    for owner in owners:
+        add_row(store, t.CASH, owner=owner, free_micro=1)
 
 
 def end_lease(store: Store, number: int, at_s: int) -> None:
@@ -143,3 +157,86 @@ def test_one_result_and_all_together_are_bounded(jobs: Jobs) -> None:
         jobs.put_result(2, THIEF, b"x" * 56, NOW_S)
     jobs.put_result(2, THIEF, b"x" * 55, NOW_S)
     assert jobs.limits.lease_bytes <= JobLimits().lease_bytes < JobLimits().provider_bytes
+
+
+@pytest.mark.parametrize(
+    ("table", "values", "backed"),
+    [
+        (t.CASH, {"owner": OWNER, "free_micro": 1}, True),
+        (t.CASH, {"owner": OWNER, "deposited_micro": 5, "withdrawn_micro": 5}, False),
+        (t.CASH, {"owner": THIEF, "free_micro": 1}, False),
+        (t.BALANCES, {"owner": OWNER, "units": 1}, True),
+        (t.BALANCES, {"owner": OWNER, "held_units": 1}, True),
+        (t.BALANCES, {"owner": OWNER}, False),
+        (t.ORDERS, {"owner": OWNER, "settled": False}, True),
+        (t.ORDERS, {"owner": OWNER, "settled": True}, False),
+        (t.LEASES, {"holder": OWNER, "aborted": False}, True),
+        (t.LEASES, {"provider": OWNER, "aborted": False}, False),
+    ],
+)
+def test_who_has_nothing_in_the_market_keeps_little_for_an_hour(
+    jobs: Jobs, table: Table, values: dict[str, object], backed: bool
+) -> None:
+    jobs.limits = JobLimits(unbacked_bytes=20)
+    add_row(jobs.store, table, **values)
+    jobs.put("0x01", OWNER, b"x" * 20, NOW_S)
+    if backed:
+        jobs.put("0x02", OWNER, b"x", NOW_S)
+    else:
+        with pytest.raises(InputError, match=r"may keep 1000 of 20 bytes\. .*bring money into the market"):
+            jobs.put("0x02", OWNER, b"x", NOW_S)
+    jobs.put("0x03", PROVIDER, b"x", NOW_S + UNBACKED_S)
+    assert jobs.document("0x01", OWNER)
+    jobs.put("0x04", PROVIDER, b"x", NOW_S + UNBACKED_S + 1)
+    assert (jobs.document("0x01", OWNER) is not None) is backed
+
+
+def full(store: Store) -> Jobs:
+    """250 bytes of 250: THIEF's are the newest and the most."""
+    jobs = Jobs(store, LIMITS)
+    back(store, OWNER, PROVIDER, THIEF)
+    for place, (owner, size) in enumerate([(OWNER, 60), (PROVIDER, 60), (NOBODY, 30), (THIEF, 60), (THIEF, 40)]):
+        jobs.put(f"0x{place}", owner, b"x" * size, NOW_S + place)
+    return jobs
+
+
+def kept_by(jobs: Jobs) -> dict[str, list[str]]:
+    return {one: [each.hash for each in jobs.documents_of(one)] for one in (OWNER, PROVIDER, NOBODY, THIEF, LATE)}
+
+
+def require_that_the_right_ones_give_way(store: Store) -> None:
+    jobs = full(store)
+    with pytest.raises(Unavailable, match="250 bytes together"):
+        jobs.put("0x5", LATE, b"x", NOW_S + 9)
+    back(store, LATE)
+    jobs.put("0x5", LATE, b"x" * 20, NOW_S + 9)
+    assert kept_by(jobs) == {OWNER: ["0x0"], PROVIDER: ["0x1"], NOBODY: [], THIEF: ["0x4", "0x3"], LATE: ["0x5"]}
+    jobs.put("0x6", LATE, b"x" * 20, NOW_S + 9)
+    assert kept_by(jobs) == {OWNER: ["0x0"], PROVIDER: ["0x1"], NOBODY: [], THIEF: ["0x4"], LATE: ["0x5", "0x6"]}
+    jobs.put("0x7", OWNER, b"x" * 40, NOW_S + 9)
+    # Nobody keeps more than OWNER now: who comes first is driven out by nobody who takes as much.
+    with pytest.raises(Unavailable):
+        jobs.put("0x8", LATE, b"x" * 60, NOW_S + 9)
+    with pytest.raises(Unavailable):
+        jobs.put("0x8", THIEF, b"x" * 60, NOW_S + 9)
+    assert jobs.document("0x0", OWNER)
+
+
+def test_where_all_is_full_those_who_keep_most_for_nothing_give_way(jobs: Jobs) -> None:
+    require_that_the_right_ones_give_way(jobs.store)
+
+
+def test_on_postgresql_the_same_give_way(postgres_url: Secret) -> None:
+    store = open_store(postgres_url)
+    require_that_the_right_ones_give_way(store)
+    store.close()
+
+
+def test_what_a_lease_refers_to_gives_way_to_nothing(jobs: Jobs) -> None:
+    jobs.limits = JobLimits(all_bytes=100)
+    add_lease(jobs.store, 1, OWNER, PROVIDER, "0x0")
+    back(jobs.store, LATE)
+    jobs.put("0x0", OWNER, b"x" * 40, NOW_S)
+    jobs.put("0x1", OWNER, b"x" * 60, NOW_S + 1)
+    jobs.put("0x2", LATE, b"x", NOW_S + 2)
+    assert [one.hash for one in jobs.documents_of(OWNER)] == ["0x0"]
