@@ -73,6 +73,16 @@ def _settings(named: dict[str, str | None]) -> Settings:
     return read_settings(environment | {variable_of(name): text for name, text in named.items() if text})
 
 
+class Listing(Reading):
+    """A list that ends in s, like the group of commands on one of its things does not."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if args and args[0] in site.commands:
+            words = " ".join(["site", *args])
+            raise InputError(f"`sites` lists them all and knows no {args[0]!r}.", f"Say `compute-ledger {words}`.")
+        return super().parse_args(ctx, args)
+
+
 # ---- look up
 
 
@@ -263,7 +273,7 @@ def balance(session: Session, owner: str | None, held: Sequence[Product]) -> Non
     session.console.record("Balance", facts)
 
 
-@main.command(cls=Reading)
+@main.command(cls=Listing)
 @in_session
 def sites(session: Session) -> None:
     """The registered sites, and what was attested there."""

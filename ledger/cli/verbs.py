@@ -121,6 +121,9 @@ def attest(session: Session, number: int, amount: str, grade: Grade, days: int, 
 @ordering
 def bid(session: Session, product: Product, units: int, limit: dict[str, int | None]) -> None:
     """Buy capacity at a limit; the round's one price is what you pay."""
+    if session.preview and not session.market.depth(product, session.market.current_round()).asks:
+        nobody = f"Nobody offers {product.code} in this round yet; `compute-ledger products` lists what is traded."
+        click.echo(nobody, err=True)
     session.act(session.market.bid(product, units, **limit), _order_facts(session, product, units))
 
 

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -129,3 +130,14 @@ def test_a_port_that_is_taken_is_named(tmp_path: Path, option: str) -> None:
     assert said.returncode == 2
     assert f"Port {port} is taken" in said.stdout
     assert option in said.stdout
+
+
+def test_script_answers_help_before_it_installs_anything(tmp_path: Path) -> None:
+    (tmp_path / "scripts").mkdir()
+    script = tmp_path / "scripts" / "run"
+    shutil.copy(ROOT / "scripts" / "run", script)
+    said = subprocess.run(["bash", str(script), "--help"], capture_output=True, text=True, timeout=60, check=False)
+    assert (said.returncode, said.stderr) == (0, "")
+    options = ("--empty", "--rpc", "--database", "--port", "--node-port", "--folder")
+    assert [option for option in options if option not in said.stdout] == []
+    assert "set -euo" not in said.stdout

@@ -49,6 +49,11 @@ def test_bad_file_is_named_with_a_form_to_follow(tmp_path: Path, text: str, why:
     assert '{"command"' not in caught.value.remedy
 
 
+def test_readme_shows_the_same_example() -> None:
+    readme = Path(__file__).parents[3] / "README.md"
+    assert f"```toml\n{EXAMPLE_TOML}```" in readme.read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("encoding", ["gbk", "utf-16"])
 def test_other_encodings_are_told_how_to_save(tmp_path: Path, encoding: str) -> None:
     path = tmp_path / "jobs.csv"

@@ -152,6 +152,11 @@ def test_prices_depth_orders_and_products_are_those_of_the_chain(shell: Shell, a
     assert product.code in shell("products").out
 
 
+def test_command_on_one_site_is_told_to_who_asked_the_list(shell: Shell) -> None:
+    said = shell("sites", "record", "1")
+    assert (said.code, "`compute-ledger site record 1`" in said.err) == (2, True)
+
+
 def test_balance_sites_and_leases_are_those_of_the_chain(shell: Shell, anvil_world: World) -> None:
     world = anvil_world
     number, product = world.lease()

@@ -82,6 +82,15 @@ def test_life_of_a_market_from_the_command_line(shell: Shell, anvil_world: World
     assert ended["to_the_holder"] == "0.00 USD"
 
 
+def test_preview_of_a_bid_says_where_nobody_offers(shell: Shell, anvil_world: World) -> None:
+    site, product = anvil_world.site(), anvil_world.product()
+    anvil_world.new_round()
+    words = ("bid", "--units", "200 units, 24h", "--product", product.code, "--tick", 500, "--preview")
+    assert f"Nobody offers {product.code}" in shell(*words, who=BUYER).err
+    anvil_world.market.offer(site, product, 200, tick=400).send(PROVIDER)
+    assert "Nobody offers" not in shell(*words, who=BUYER).err
+
+
 def test_dispute_and_ruling_from_the_command_line(shell: Shell, anvil_world: World, evidence: Path) -> None:
     world = anvil_world
     lease, product = world.lease()
