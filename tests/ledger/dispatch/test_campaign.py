@@ -16,7 +16,7 @@ from ledger.maintenance import Announcement, announce, maintenance_domain
 from ledger.model import Kind
 from ledger.product import Product
 from ledger.sending.sender import Sender
-from ledger.store.campaigns import StepKind, StepState
+from ledger.store.campaigns import StepKind, StepState, keep_plan
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.queries import leases, orders_of
 from tests.bazaar import FRANKFURT, TOKYO, VIRGINIA, Bazaar, wide
@@ -314,6 +314,23 @@ def test_job_document_is_named_on_chain_and_stopped_campaigns_buy_no_more(fair: 
     assert state.phase is Phase.ENDED
     fair.offer(fair.sites[FRANKFURT][0], [wide(hours[1])], 300, tick=400)
     assert campaign.advance(BUYER).steps == state.steps
+
+
+def test_stop_ends_it_though_another_process_plans_meanwhile(fair: Bazaar, monkeypatch: pytest.MonkeyPatch) -> None:
+    hours, store = hours_ahead(fair), open_store(IN_MEMORY)
+    fair.offer(fair.sites[FRANKFURT][0], [wide(hours[0])], 300, tick=400)
+    campaign = fair.campaigns(store).start([wanted(hours, 100)], BUYER.address)
+
+    def late(*args: Any, **named: Any) -> bool:
+        monkeypatch.undo()
+        assert fair.campaigns(store).open(campaign.number).advance(BUYER).phase is Phase.BUYING
+        return keep_plan(*args, **named)
+
+    monkeypatch.setattr(module, "keep_plan", late)
+    state = campaign.stop()
+    assert (state.phase, state.note) == (Phase.ENDED, "it was stopped")
+    settle(fair, wide(hours[0]))
+    assert campaign.advance(BUYER).jobs[0].running == 0
 
 
 def test_campaign_ends_where_nothing_can_be_bought_in_time(fair: Bazaar) -> None:
