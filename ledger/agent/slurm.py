@@ -5,6 +5,11 @@ The agent and the cluster's nodes share the runs' folders. A node runs `batch.py
 the exit code; Slurm is asked for the rest by its own commands, without accounting. A run's name is its job's name, and
 a job that ends with its node is not put back into the queue: `batch.py` would refuse to run it twice anyway. No word of
 a document goes through a shell: it lies in a file, which only `batch.py` reads.
+
+Jobs run as the agent's own user: Slurm bounds what they take, and keeps them from nothing that this user may read,
+write, hand in or cancel, the agent's key, its folder and other leases' jobs among them. So no job is believed about
+which one it is: its number comes from its handle, and it is ended by its name. What a job can bring about by itself
+counts as its own end, and not as lost.
 """
 
 import json
@@ -12,6 +17,7 @@ import re
 import shutil
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -27,9 +33,11 @@ _COMPLETED = "COMPLETED"
 _WAITING = frozenset({"PENDING", "CONFIGURING", "RESV_DEL_HOLD", "REQUEUE_FED", "REQUEUE_HOLD", "REQUEUED"})
 _GOING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING", _COMPLETED})
 _STOPPED, _TIMEOUT, _OUT_OF_MEMORY = "stopped", "TIMEOUT", "OUT_OF_MEMORY"
-# COMPLETED is going on: batch.py has said its last, and a slow shared folder has not shown it yet. All that stands
-# nowhere here takes the job from outside: NODE_FAIL, BOOT_FAIL, PREEMPTED, CANCELLED by somebody else, and FAILED,
-# where not even batch.py came to its end. TIMEOUT is the end of its window's length, which `--time` says.
+_OWN = frozenset({"FAILED", "CANCELLED", _COMPLETED})
+# COMPLETED is going on: batch.py has said its last, and a slow shared folder has not shown it yet. What is its own once
+# it has begun, a job can do to itself: kill batch.py, or cancel what runs as the same user. All that stands nowhere
+# here takes the job from outside: NODE_FAIL, BOOT_FAIL, PREEMPTED. TIMEOUT is the end of its window's length, which
+# `--time` says.
 
 # What Slurm says where it cannot answer now, and not because of what it was asked.
 _SILENT = re.compile(
@@ -59,6 +67,7 @@ class SlurmExecutor:
         self._partition = partition
         self._environment = {"PATH": _PATH} | ({"SLURM_CONF": str(config)} if config else {})
         self._commands = {name: _found(name) for name in ("sbatch", "squeue", "scancel")}
+        self._begun: set[str] = set()
 
     def start(self, run: Run) -> str:
         """The handle is the job's name, its number and the run's folder. Raises InputError for a job with an image, or
@@ -77,6 +86,8 @@ class SlurmExecutor:
         """A job that Slurm has forgotten is known by what batch.py wrote. Raises Unavailable where that is not enough
         and the controller does not answer."""
         name, number, folder = _read_handle(handle)
+        if (folder / "claim").exists():
+            self._begun.add(name)
         if ended := _ended(folder):
             return ended
         state, reason = self._state(name, number)
@@ -88,27 +99,27 @@ class SlurmExecutor:
             return Progress(RunState.QUEUED, meter.usage, text=f"Slurm lets it wait: {reason}")
         if state in _GOING and not (meter.told and state == _COMPLETED):
             return Progress(RunState.RUNNING, meter.usage)
-        return _taken_away(state, meter.usage, (folder / "stopped").exists())
+        begun = name in self._begun or (folder / "claim").exists()
+        return _taken_away(state, meter.usage, (folder / "stopped").exists(), begun)
 
     def stop(self, handle: str) -> None:
-        name, number, folder = _read_handle(handle)
-        meter = _read_meter(folder)
-        if meter.exit_code is not None:
-            return
-        (folder / "stopped").touch()
-        done = self._ask("scancel", f"--name={name}", str(number))
+        name, _, folder = _read_handle(handle)
+        if _read_meter(folder).exit_code is None:
+            with suppress(OSError):
+                (folder / "stopped").touch()
+        # Also where its folder says that it has ended: the job may have written that.
+        done = self._ask("scancel", "--me", f"--name={name}")
         if done.returncode != 0 and _UNKNOWN_JOB not in done.stderr and "already completed" not in done.stderr:
             raise _trouble(done.stderr)
 
     def _started(self, run: Run) -> int | None:
-        """The number of the job that runs it or ran it, by its own note, by ours, or by Slurm's list of that name."""
-        noted = _number_in(run.folder / "claim") or _number_in(run.folder / "job")
-        if noted is not None:
-            return noted
+        """The number of the job that runs it or ran it, by Slurm's list of that name; where Slurm has forgotten it, by
+        our note, or its own."""
         done = self._ask("squeue", "--noheader", "--states=all", f"--name={run.run_id}", "--format=%A", "--me")
         if done.returncode != 0:
             raise _trouble(done.stderr)
-        return min(map(int, done.stdout.split()), default=None)
+        listed = min(map(int, done.stdout.split()), default=None)
+        return listed or _number_in(run.folder / "job") or _number_in(run.folder / "claim")
 
     def _submit(self, run: Run) -> int:
         done = self._ask("sbatch", *self._options(run), str(Path(__file__).with_name("batch.py")), str(run.folder))
@@ -199,10 +210,7 @@ def _prepare(run: Run) -> None:
 
 def _read_handle(handle: str) -> tuple[str, int, Path]:
     run_id, number, name = handle.split(":", 2)
-    folder = Path(name)
-    # Where two were handed in, the one that runs is the one that says so. The job itself could say so too: that is why
-    # Slurm is asked by number and name.
-    return run_id, _number_in(folder / "claim") or int(number), folder
+    return run_id, int(number), Path(name)
 
 
 def _number_in(path: Path) -> int | None:
@@ -235,14 +243,16 @@ def _ended(folder: Path) -> Progress | None:
     return Progress(RunState.DONE, meter.usage, text=_STOPPED) if (folder / "stopped").exists() else None
 
 
-def _taken_away(state: str, usage: Usage, by_us: bool) -> Progress:
-    """How a job ended that Slurm has ended, and of which batch.py says nothing."""
+def _taken_away(state: str, usage: Usage, by_us: bool, begun: bool) -> Progress:
+    """How a job ended that Slurm has ended, and of which batch.py says nothing; `begun`: batch.py once ran."""
     if by_us:
         return Progress(RunState.DONE, usage, text=_STOPPED)
     if state == _TIMEOUT:
         return Progress(RunState.DONE, usage, text="stopped after the length of its window")
     if state == _OUT_OF_MEMORY:
         return Progress(RunState.FAILED, usage, -signal.SIGKILL, "killed: it took more memory than is leased")
+    if state in _OWN and begun:
+        return Progress(RunState.FAILED, usage, -signal.SIGKILL, f"ended before its time: Slurm says {state}")
     return Progress(RunState.LOST, usage, text=f"Slurm says {state}" if state else "Slurm knows no such job")
 
 

@@ -5,6 +5,7 @@ import json
 import re
 import sys
 import time
+from dataclasses import replace
 from itertools import count
 from pathlib import Path
 
@@ -167,14 +168,37 @@ def test_one_that_waits_is_queued_and_can_be_stopped(
     slurm_cluster.wait_for(lambda: slurm_cluster.node_state() == "idle", "a free node")
 
 
-def test_a_job_that_somebody_else_cancels_is_lost(
+@pytest.mark.parametrize("end", ["kill -9 $PPID", "rm ../claim; kill -9 $PPID", "scancel --name={name}"])
+def test_a_job_that_ends_its_own_keeper_is_not_lost(
+    executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path, end: str
+) -> None:
+    run = run_of(tmp_path, "sh", "-c", "true")
+    script = f"until [ -e go ]; do sleep 0.1; done; {end.format(name=run.run_id)}; sleep 100"
+    document = replace(
+        run.document,
+        command=("sh", "-c", script),
+        environment={"SLURM_CONF": str(slurm_cluster.config), "PATH": "/usr/bin:/bin"},
+    )
+    handle = executor.start(replace(run, document=document))
+    until(executor, handle, RunState.RUNNING)
+    slurm_cluster.wait_for((run.folder / "claim").exists, "batch.py")
+    executor.poll(handle)
+    (run.folder / "files" / "go").touch()
+    assert ended(executor, handle).state is RunState.FAILED
+    executor.stop(handle)
+
+
+def test_a_job_that_writes_who_it_is_and_that_it_has_ended_is_stopped_all_the_same(
     executor: SlurmExecutor, slurm_cluster: Cluster, tmp_path: Path
 ) -> None:
-    run = run_of(tmp_path, "sleep", "100")
+    said = {"wall_ms": 5, "cpu_ms": 4, "gpu_ms": 0, "memory_bytes": 3, "exit_code": 0, "told": False}
+    lie = f"printf 999999 > ../claim; printf 999999 > ../job; mkdir ../meter.new; echo '{json.dumps(said)}' > m"
+    run = run_of(tmp_path, "sh", "-c", f"{lie}; mv m ../meter.json; sleep 100")
     handle = executor.start(run)
-    until(executor, handle, RunState.RUNNING)
-    slurm_cluster.tell("scancel", f"--name={run.run_id}")
-    assert ended(executor, handle).state is RunState.LOST
+    slurm_cluster.wait_for(lambda: "999999" in (run.folder / "job").read_text(), "the lie")
+    assert executor.start(run) == handle
+    executor.stop(handle)
+    slurm_cluster.wait_for(lambda: slurm_cluster.job_state(run.run_id) != "RUNNING", "its end")
 
 
 @pytest.mark.slow
@@ -202,22 +226,28 @@ def test_a_job_whose_node_dies_is_lost_with_what_ran_until_then(
 
 
 @pytest.mark.parametrize(
-    ("word", "by_us", "state"),
+    ("word", "by_us", "begun", "state"),
     [
-        ("NODE_FAIL", False, RunState.LOST),
-        ("NODE_FAIL", True, RunState.DONE),
-        ("PREEMPTED", False, RunState.LOST),
-        ("FAILED", False, RunState.LOST),
-        ("COMPLETED", False, RunState.LOST),
-        ("", False, RunState.LOST),
-        ("TIMEOUT", False, RunState.DONE),
-        ("OUT_OF_MEMORY", False, RunState.FAILED),
-        ("CANCELLED", True, RunState.DONE),
+        ("NODE_FAIL", False, True, RunState.LOST),
+        ("NODE_FAIL", True, True, RunState.DONE),
+        ("PREEMPTED", False, True, RunState.LOST),
+        ("BOOT_FAIL", False, False, RunState.LOST),
+        ("FAILED", False, False, RunState.LOST),
+        ("FAILED", False, True, RunState.FAILED),
+        ("COMPLETED", False, True, RunState.FAILED),
+        ("CANCELLED", False, True, RunState.FAILED),
+        ("CANCELLED", False, False, RunState.LOST),
+        ("", False, True, RunState.LOST),
+        ("TIMEOUT", False, True, RunState.DONE),
+        ("OUT_OF_MEMORY", False, True, RunState.FAILED),
+        ("CANCELLED", True, True, RunState.DONE),
     ],
 )
-def test_what_slurm_ended_is_the_sites_fault_unless_it_was_asked_for(word: str, by_us: bool, state: RunState) -> None:
+def test_what_slurm_ended_is_the_sites_fault_unless_the_job_could_do_it(
+    word: str, by_us: bool, begun: bool, state: RunState
+) -> None:
     usage = Usage(wall_ms=7)
-    progress = _taken_away(word, usage, by_us)
+    progress = _taken_away(word, usage, by_us, begun)
     assert (progress.state, progress.usage) == (state, usage)
 
 
