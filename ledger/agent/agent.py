@@ -83,6 +83,9 @@ class Agent:
                 self._step(work, head.time_s, watched)
             except LedgerError as error:
                 troubles.append(f"lease {work.lease}: {error}")
+            except Exception as error:
+                # Strangers' words, files and processes: what was not foreseen in one lease ends no other's.
+                troubles.append(f"lease {work.lease}: {_unforeseen(error)}")
         self._setup.book.note_beat(site, Beat(head.time_s, self._setup.wall()))
         with suppress(Unavailable):
             self._setup.delivery.sender.advance()
@@ -93,7 +96,7 @@ class Agent:
 
     def _forget(self, work: LeaseWork) -> None:
         if work.handle:
-            with suppress(Unavailable):
+            with suppress(Exception):
                 self._setup.executor.stop(work.handle)
 
     def _step(self, work: LeaseWork, now_s: int, watched: bool) -> None:
@@ -168,8 +171,9 @@ class Agent:
             handle = self._setup.executor.start(self._run(work, document))
         except InputError as error:
             return replace(work, job=Job.NOTHING, ready=True, why=f"the job was not run: {error}")
-        except Unavailable as error:
-            return replace(work, ready=False, why=f"the job could not begin: {error}")
+        except Exception as error:
+            why = str(error) if isinstance(error, Unavailable) else _unforeseen(error)
+            return replace(work, ready=False, why=f"the job could not begin: {why}")
         self._setup.at("started")
         return self._setup.kept(replace(work, job=Job.STARTED, handle=handle, ready=True, why=""))
 
@@ -197,11 +201,12 @@ class Agent:
         what was not seen does not count."""
         try:
             return self._setup.executor.poll(work.handle)
-        except Unavailable as error:
+        except Exception as error:
             if not self._is_late(work, now_s):
                 raise
             used = Usage(work.wall_ms, work.cpu_ms, work.gpu_ms)
-            return Progress(RunState.LOST, used, text=error.problem)
+            text = error.problem if isinstance(error, Unavailable) else _unforeseen(error)
+            return Progress(RunState.LOST, used, text=text)
 
     def _is_late(self, work: LeaseWork, now_s: int) -> bool:
         period_s = self._setup.delivery.deployment.terms.report_period_s
@@ -262,10 +267,16 @@ class Agent:
         """The run ended; where the executor is silent for so long that the report would be late, it waits no more."""
         try:
             self._setup.executor.stop(work.handle)
-        except Unavailable:
+        except Exception:
             if not self._is_late(work, now_s):
                 raise
         self._setup.at("stopped")
+
+
+def _unforeseen(error: Exception) -> str:
+    """What it was, in a few words that any log takes."""
+    text = f"{type(error).__name__}: {error}"[:200].encode(errors="replace").decode()
+    return f"Unforeseen: {text}. Tell the makers of this program."
 
 
 def _gauge(work: LeaseWork) -> Gauge:

@@ -7,7 +7,7 @@ from ledger.abi import Call
 from ledger.agent.folder import log_of, results_of
 from ledger.agent.jobstore import result_of
 from ledger.agent.setup import AgentSetup, reading_of
-from ledger.errors import InputError, LedgerError, Reverted, Unavailable, UnknownIntent
+from ledger.errors import InputError, LedgerError, Reverted, UnknownIntent
 from ledger.model import LeaseState
 from ledger.product import Product
 from ledger.store.agent import LeaseWork, Stage
@@ -26,8 +26,8 @@ class Reporting:
     def reported(self, work: LeaseWork, now_s: int) -> LeaseWork:
         """The report on its way, until the chain has it."""
         if not work.uploaded:
-            # The holder may look before it accepts; a store that is away holds no report up.
-            with suppress(Unavailable):
+            # The holder may look before it accepts; a store that is away, or what a job left, holds no report up.
+            with suppress(Exception):
                 work = self._uploaded(work)
         if work.ended_early and now_s >= Product.from_id(work.product).end_s:
             work = self._setup.kept(replace(work, ended_early=False))
@@ -71,7 +71,7 @@ class Reporting:
         if not work.uploaded:
             try:
                 work = self._uploaded(work)
-            except Unavailable:
+            except Exception:
                 if now_s < end_s + self._setup.limits.upload_s:
                     raise
         if now_s >= end_s:

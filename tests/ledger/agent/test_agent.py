@@ -348,6 +348,42 @@ def test_a_silent_executor_at_the_end_is_asked_again_until_the_report_would_be_l
     assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
 
 
+@pytest.mark.parametrize(
+    "error", [OSError("odd"), RecursionError("odd"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "odd")]
+)
+def test_what_nobody_foresaw_in_one_lease_ends_no_other_and_is_reported_in_time(hand: Stand, error: Exception) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    other, later = hand.lease(b"")
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 1_800)
+    hand.executor.refusal = error
+    [trouble] = hand.tick(product.end_s).troubles
+    assert f"lease {lease}: Unforeseen: {type(error).__name__}" in trouble
+    hand.tick(later.start_s)
+    hand.tick(later.end_s)
+    until_s = time.monotonic() + 20
+    while hand.on_chain(other).state is LeaseState.ACTIVE:
+        assert time.monotonic() < until_s
+        hand.tick()
+    assert [one for one, _ in hand.reported(other)] == [FULL]
+    hand.tick(product.end_s + hand.world.market.deployment.terms.report_period_s // 2 + 1)
+    assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
+
+
+def test_a_start_that_fails_as_nobody_foresaw_is_tried_again(hand: Stand) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s - 10)
+    hand.executor.refusal = OSError("No space left on device")
+    assert hand.tick(product.start_s).troubles == ()
+    assert "No space left" in hand.work(lease).why
+    hand.executor.refusal = None
+    hand.tick(product.start_s + 900)
+    hand.tick(product.end_s)
+    assert [one for one, _ in hand.reported(lease)] == [FULL * 3 // 4]
+
+
 def test_logs_of_a_run_are_read_before_its_folder_goes(real: Stand) -> None:
     lease, product = real.lease(real.job("echo kept"))
     real.tick(product.start_s)
