@@ -3,6 +3,7 @@
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from textwrap import indent
 from typing import Any
@@ -301,15 +302,19 @@ def _fetch(session: Session, state: CampaignState, place: str | None, folder: Pa
         return
     store = open_documents(place, session.signer, session.chain.chain_id)
     for lease in (number for job in state.jobs for number in job.leases):
-        found = store.result(lease)
+        try:
+            found = store.result(lease)
+        except InputError as error:
+            click.echo(f"Lease {lease}: {error}", err=True)
+            continue
         if found is None:
             click.echo(f"Lease {lease}: no result was brought.", err=True)
             continue
-        written = found.write(folder / f"lease-{lease}")
+        written = found.write(folder / f"lease-{lease}", partial(click.echo, err=True))
         click.echo(
             f"Lease {lease}: exit code {found.exit_code}, {len(written)} files in {folder / f'lease-{lease}'}", err=True
         )
-        click.echo(found.log, nl=False)
+        click.echo(found.said, nl=False)
 
 
 # ---- moving and showing

@@ -1,9 +1,10 @@
 """The buyer's side of a job store: brings what is to be run, and fetches what became of it."""
 
 import json
+import unicodedata
 from base64 import b64decode
 from binascii import Error as NotBase64
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
@@ -20,6 +21,9 @@ from ledger.store.records import LeaseRow
 
 _OK, _MADE, _MISSING = 200, 201, 404
 _LATER = 500
+_SHOWN_MAX = 80
+_DEEP_MAX = 64
+_CONTROLS = ("Cc", "Cs")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,23 +36,53 @@ class Result:
     readings: tuple[MeterReading, ...] = ()
     signatures: tuple[bytes, ...] = ()
 
-    def write(self, folder: Path) -> list[Path]:
+    @property
+    def said(self) -> str:
+        """What the command said, for a terminal: signs that would move its cursor or rename its window are replaced."""
+        return _without_controls(self.log.replace("\r\n", "\n"))
+
+    def write(self, folder: Path, tell: Callable[[str], object] = lambda _: None) -> list[Path]:
         """Puts the files below `folder`, and what the command said into `log`; gives their paths. A file whose name
-        would lead out of it is left out: a site chose the names."""
+        would lead out of it, or that cannot be written, is left out, and `tell` is called with a line that says so: a
+        site chose the names. Raises OSError where the folder or the log cannot be written."""
         folder.mkdir(parents=True, exist_ok=True)
         written = [folder / "log"]
-        written[0].write_text(self.log, encoding="utf-8")
+        written[0].write_text(self.log, encoding="utf-8", errors="replace")
         for name, content in self.files.items():
-            parts = PurePosixPath(name).parts
-            path = folder.joinpath("files", *parts)
-            if not parts or PurePosixPath(name).is_absolute() or {"..", ""} & set(parts) or "\0" in name:
-                continue
-            if any(one.is_symlink() for one in (path, *path.parents)):
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_bytes(content)
-            written.append(path)
+            try:
+                written.append(_write(folder / "files", name, content))
+            except (OSError, ValueError) as reason:
+                why = getattr(reason, "strerror", None) or str(reason)
+                tell(f"{shortened(name)} is left out: {why}")
         return written
+
+
+def shortened(name: str) -> str:
+    """A name that a site chose, for a terminal: quoted, and at most 80 signs of it."""
+    return ascii(name if len(name) <= _SHOWN_MAX else f"{name[:_SHOWN_MAX]}...")
+
+
+def _write(folder: Path, name: str, content: bytes) -> Path:
+    """Raises OSError, and ValueError for a name that is none."""
+    parts = PurePosixPath(name).parts
+    if not 0 < len(parts) <= _DEEP_MAX or PurePosixPath(name).is_absolute() or {"..", ""} & set(parts):
+        raise ValueError("no file below a folder has this name")
+    if any(unicodedata.category(one) in _CONTROLS for one in name):
+        raise ValueError("its name has control signs")
+    path = folder.joinpath(*parts)
+    if any(one.is_symlink() for one in (path, *path.parents)):
+        raise ValueError("a link stands in its place")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content)
+    return path
+
+
+def _without_controls(text: str) -> str:
+    """Control signs but newline and tab, and halves of signs, become the sign that says that one is missing."""
+    return "".join(
+        one if one in "\n\t" or unicodedata.category(one) not in _CONTROLS else "\N{REPLACEMENT CHARACTER}"
+        for one in text
+    )
 
 
 class Documents(Protocol):

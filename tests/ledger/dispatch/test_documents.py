@@ -9,7 +9,7 @@ from eth_utils.crypto import keccak
 
 from ledger.agent.document import JobDocument
 from ledger.agent.jobstore import FolderJobs, result_of
-from ledger.dispatch.documents import ApiDocuments, FolderDocuments, Result, open_documents, result_from
+from ledger.dispatch.documents import ApiDocuments, FolderDocuments, Result, open_documents, result_from, shortened
 from ledger.errors import InputError, Unavailable
 from tests.world import BUYER
 
@@ -37,6 +37,23 @@ def test_result_is_written_below_its_folder_and_nowhere_else(tmp_path: Path) -> 
     written = result.write(tmp_path / "here")
     assert [path.relative_to(tmp_path / "here").as_posix() for path in written] == ["log", "files/out/a"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["here"]
+
+
+def test_file_that_cannot_be_written_is_told_and_the_others_are_written(tmp_path: Path) -> None:
+    names = ("a", "a/b", "n" * 300, "\ud800", "bell\a", "nul\0", "a\nb", "../b", "z/" * 1_500 + "z", "last")
+    told: list[str] = []
+    written = Result(None, "half \ud800", dict.fromkeys(names, b"x")).write(tmp_path, told.append)
+    assert [path.name for path in written] == ["log", "a", "last"]
+    assert [line.split(" is left out: ")[0] for line in told] == [
+        shortened(name) for name in names if name not in ("a", "last")
+    ]
+    assert all(line.isascii() and line.isprintable() and len(line) < 400 for line in told), told
+    assert written[0].read_text(encoding="utf-8") == "half ?"
+
+
+def test_log_for_a_terminal_moves_no_cursor() -> None:
+    said = Result(0, "a\tb\r\nc\x1b]0;title\x07\x9b2J\rd\ud800\u00e9\n", {}).said
+    assert said == "a\tb\nc\ufffd]0;title\ufffd\ufffd2J\ufffdd\ufffd\u00e9\n"
 
 
 @pytest.mark.parametrize("said", [{}, [], {"exit_code": 0, "log": "", "files": {"a": "%"}}, {"exit_code": "x"}])
