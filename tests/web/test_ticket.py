@@ -70,6 +70,7 @@ def test_form_follows_the_rounds_and_keeps_what_was_typed(page: Page, stall: Sta
     blocks(page, [ME])
     page.goto(f"/#/product/{stall.paper.products[1].code}")
     page.locator(".ticket .field input").first.fill("300")
+    expect(page.locator(".ticket button.primary")).to_contain_text("Buy 300 units for at most")
     expect(page.locator(".ticket")).to_contain_text("1.5% above the last price")
     said["distance_bp"] = -1_100
     expect(page.locator(".ticket")).to_contain_text("11% below the last price")
