@@ -10,11 +10,11 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 
 from ledger.cli.session import Session
-from ledger.dispatch.preview import DispatchPreview
+from ledger.dispatch.preview import DispatchPreview, Purchase
 from ledger.dispatch.problem import Left, Why
 from ledger.dispatch.progress import CampaignState
 from ledger.prices import REFERENCE_UNITS
-from ledger.units import format_hour, format_units, format_usd
+from ledger.units import format_hour, format_usd
 
 
 @contextmanager
@@ -82,8 +82,19 @@ def show_preview(session: Session, found: DispatchPreview, our_limits: Collectio
     placed = f"{found.unit_hours:,} of {found.wanted_unit_hours:,}"
     totals: dict[str, Any] = {"unit-hours placed": placed, "cost at the offers' prices": format_usd(found.cost_micro)}
     totals |= {"expected by the books": format_usd(found.expected_micro), "escrow": format_usd(found.escrow_micro)}
+    bought = sum(one.units * one.hours for one in found.purchases)
+    if bought:
+        used = sum(one.used_unit_hours for one in found.purchases)
+        rest = format_usd(sum(_rest_micro(one) for one in found.purchases))
+        totals["bought for it"] = f"{bought:,} unit-hours, used {used:,}, rest: {rest} by the books"
     totals |= {"gas of the bids": found.gas} if found.gas else {}
     console.record("Together", totals | {"proven": found.verified})
+
+
+def _rest_micro(one: Purchase) -> int:
+    """What the books expect to be paid for the part of a purchase that serves no job."""
+    expected = one.expected_units * one.hours
+    return one.expected_micro * max(0, expected - one.used_unit_hours) // expected if expected else 0
 
 
 def _stretches(found: DispatchPreview) -> list[tuple[str, int, int, str, int, int, int, bool]]:
@@ -192,6 +203,9 @@ def show_state(session: Session, state: CampaignState) -> None:
                 "spent_micro": state.spent_micro,
                 "refunded_micro": state.refunded_micro,
                 "unused_units": state.unused_units,
+                "bought_unit_hours": state.bought_unit_hours,
+                "used_unit_hours": state.used_unit_hours,
+                "used_micro": state.used_micro,
                 "note": state.note,
             }
         )
@@ -214,10 +228,19 @@ def show_state(session: Session, state: CampaignState) -> None:
     session.console.table(header, rows, f"Dispatch {state.number}: {state.phase.value}")
     if state.note:
         click.echo(state.note, err=True)
-    if state.unused_units:
-        click.echo(
-            f"{format_units(state.unused_units)} were bought and not used; `compute-ledger ask` resells them.", err=True
-        )
+    if state.bought_unit_hours:
+        click.echo(bought_text(state), err=True)
+
+
+def bought_text(state: CampaignState) -> str:
+    """What was bought, used and left, in unit-hours (several products have no units in common) and dollars."""
+    bought, used = state.bought_unit_hours, state.used_unit_hours
+    text = f"Bought {bought:,} unit-hours for {format_usd(state.spent_micro)}"
+    text += f", used {used:,} for {format_usd(state.used_micro)}"
+    if used >= bought:
+        return f"{text}."
+    rest = format_usd(state.spent_micro - state.used_micro)
+    return f"{text}, rest: {rest}. `compute-ledger ask` resells what is not used."
 
 
 def price_text(price_micro: int | None) -> str | None:

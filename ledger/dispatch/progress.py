@@ -71,6 +71,21 @@ class CampaignState:
     def ended(self) -> bool:
         return self.phase is Phase.ENDED
 
+    @property
+    def bought_unit_hours(self) -> int:
+        """What its bids got: units times the hours of their product."""
+        return sum((one.filled or 0) * Product.from_id(one.product).hours for one in self.steps)
+
+    @property
+    def used_unit_hours(self) -> int:
+        """What of it was redeemed, whether it was delivered or failed."""
+        return sum(job.running + job.delivered + job.failed for job in self.jobs)
+
+    @property
+    def used_micro(self) -> int:
+        """What that cost; the rest of `spent_micro` was paid for what is bought and not used."""
+        return sum(job.cost_micro for job in self.jobs)
+
 
 # ---- jobs as they are kept
 

@@ -30,6 +30,20 @@ def test_table_is_for_people_too(capsys: pytest.CaptureFixture[str]) -> None:
     assert "Nothing yet." in capsys.readouterr().out
 
 
+def test_numbers_stay_whole_where_text_wraps(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    row = ("train", 123_456_789, "1,234,567.89 USD", "words " * 20, "12.5 ms", "more " * 20)
+    Console(as_json=False).table(("job", "unit-hours", "price", "why", "away", "note"), [row], "Left")
+    Console(as_json=False).lines("Why", ["words " * 20 + "end"])
+    shown = capsys.readouterr().out
+    assert all(text in shown for text in ("123,456,789", "1,234,567.89 USD", "12.5 ms", "words " * 20 + "end"))
+    assert max(len(line) for line in shown.split("Why")[0].splitlines()) <= 80
+    Console(as_json=True).lines("Why", ["a"])
+    assert json.loads(capsys.readouterr().out) == ["a"]
+
+
 def test_numbers_of_things_have_no_thousands(capsys: pytest.CaptureFixture[str]) -> None:
     Console(as_json=False).record("Round", {"round": 29_922_816, "units": 29_922_816})
     assert capsys.readouterr().out.split()[1:] == ["round", "29922816", "units", "29,922,816"]

@@ -2,9 +2,12 @@
 
 from dataclasses import replace
 
-from ledger.cli.placements import _stretches, preview_document, price_text
-from ledger.dispatch.preview import DispatchPreview, Where
+from ledger.cli.placements import _rest_micro, _stretches, bought_text, preview_document, price_text
+from ledger.dispatch.preview import DispatchPreview, Purchase, Where
 from ledger.dispatch.problem import JobSpec, Latencies, Left, Plan, Why
+from ledger.dispatch.progress import CampaignState, JobState, Phase, draft
+from ledger.product import Grade, Product, Tier
+from ledger.store.campaigns import StepKind, StepState
 from ledger.units import format_hour
 from tests.bazaar import AREAS
 
@@ -39,6 +42,25 @@ def test_limit_of_ours_is_called_so_where_it_left_a_job_over() -> None:
     said = preview_document(replace(EMPTY, jobs=(JOB, JOB), left=left), {0})
     ours = "too dear (our default; write a price to raise it)"
     assert [one["text"] for one in said["left"]] == [ours, "too dear", "too big"]
+
+
+def test_what_was_bought_is_told_in_unit_hours_with_the_rest_in_dollars() -> None:
+    number = Product(1, Tier.WIDE, 0, Grade.STANDARD, 100, 2).id
+    bought = draft(StepKind.BID, number, 100, tick=400, price_micro=3_000)
+    taken = [replace(bought, state=StepState.DONE, filled=100, cost_micro=4_000_000)]
+    one = JobState(0, "a", 200, 0, 120, 0, 0, 80, 2_400_000, 0, ())
+    state = CampaignState(1, "", Phase.RUNNING, (one,), tuple(taken), 0, 4_000_000, 0, 40, "")
+    said = "Bought 200 unit-hours for 4.00 USD, used 120 for 2.40 USD, rest: 1.60 USD."
+    assert bought_text(state).startswith(said)
+    whole = replace(state, jobs=(replace(one, running=200, cost_micro=3_999_999),))
+    assert bought_text(whole) == "Bought 200 unit-hours for 4.00 USD, used 200 for 3.999999 USD."
+
+
+def test_rest_of_a_preview_is_the_share_that_serves_no_job() -> None:
+    one = Purchase(1, "x", 100, 2, 120, 400, 3_000, 600_000, 100, 2_000, 400_000, ())
+    assert _rest_micro(one) == 160_000
+    assert _rest_micro(replace(one, expected_units=0, expected_micro=0)) == 0
+    assert _rest_micro(replace(one, expected_units=50, expected_micro=200_000)) == 0
 
 
 def test_price_that_is_not_there_is_blank() -> None:

@@ -196,6 +196,10 @@ def test_state_adds_up_units_and_money() -> None:
     state = state_of(row([job()]), taken)
     assert state.phase is Phase.BUYING
     assert (state.escrow_micro, state.spent_micro, state.refunded_micro) == (150_000, 200_000, 88_000)
+    assert (state.bought_unit_hours, state.used_unit_hours, state.used_micro) == (100, 100, 200_000)
+    # 100 units of a window of two hours are 200 unit-hours.
+    part = state_of(row([job()]), [bid(100, 100, 400_000, hours=2), redeemed(60, hours=2)])
+    assert (part.bought_unit_hours, part.used_unit_hours, part.used_micro) == (200, 120, 240_000)
     [one] = state.jobs
     assert (one.wanted, one.bidding, one.running, one.delivered, one.failed, one.remaining) == (400, 50, 60, 0, 40, 290)
     assert (one.cost_micro, one.refunded_micro, one.leases) == (200_000, 88_000, (4, 5))
