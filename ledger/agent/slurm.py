@@ -13,9 +13,11 @@ counts as its own end, and not as lost.
 """
 
 import json
+import os
 import re
 import shutil
 import signal
+import stat
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass, replace
@@ -27,6 +29,8 @@ from ledger.errors import InputError, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _TIMEOUT_S = 60.0
+_CONTROL_BYTES_MAX = 4_096
+_MOST = 2**53
 _PATH = "/usr/local/bin:/usr/bin:/bin"
 
 _COMPLETED = "COMPLETED"
@@ -214,22 +218,42 @@ def _read_handle(handle: str) -> tuple[str, int, Path]:
 
 
 def _number_in(path: Path) -> int | None:
-    try:
-        text = path.read_text(encoding="ascii")
-    except (OSError, ValueError):
-        return None
-    return int(text) if text.isdecimal() and len(text) < 20 else None
+    text = _content(path).decode("ascii", errors="replace")
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
 
 
 def _read_meter(folder: Path) -> _Meter:
     """What was written last; nothing where a job wrote over it, which does it no good."""
     try:
-        said = json.loads((folder / "meter.json").read_text(encoding="utf-8"))
-        numbers = [int(said[name]) for name in ("wall_ms", "cpu_ms", "gpu_ms", "memory_bytes")]
-        exit_code = None if said["exit_code"] is None else int(said["exit_code"])
-        return _Meter(Usage(*(max(0, number) for number in numbers)), exit_code, bool(said["told"]))
-    except (OSError, ValueError, KeyError, TypeError):
+        said = json.loads(_content(folder / "meter.json"))
+        numbers = [_whole(said[name], 0, _MOST) for name in ("wall_ms", "cpu_ms", "gpu_ms", "memory_bytes")]
+        exit_code = None if said["exit_code"] is None else _whole(said["exit_code"], -(2**31), 2**31 - 1)
+        return _Meter(Usage(*numbers), exit_code, bool(said["told"]))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return _Meter(Usage())
+
+
+def _whole(value: object, least: int, most: int) -> int:
+    """A whole number within bounds, the nearest where it lies beyond. Raises TypeError for what is none."""
+    if type(value) is not int:
+        raise TypeError(f"{str(value)[:40]!r} is no whole number")
+    return min(max(value, least), most)
+
+
+def _content(path: Path) -> bytes:
+    """What a small file holds; nothing where there is none, or a job put a link, a pipe or something long there."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return b""
+    try:
+        found = os.fstat(descriptor)
+        is_ours = stat.S_ISREG(found.st_mode) and found.st_size <= _CONTROL_BYTES_MAX
+        return os.read(descriptor, _CONTROL_BYTES_MAX) if is_ours else b""
+    except OSError:
+        return b""
+    finally:
+        os.close(descriptor)
 
 
 def _ended(folder: Path) -> Progress | None:

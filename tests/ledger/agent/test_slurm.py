@@ -2,6 +2,7 @@
 are stopped, when their node dies, and when nobody answers."""
 
 import json
+import os
 import re
 import sys
 import time
@@ -14,7 +15,7 @@ import pytest
 from ledger.agent import batch
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Progress, Run, RunState, Usage
-from ledger.agent.slurm import SlurmExecutor, _taken_away
+from ledger.agent.slurm import SlurmExecutor, _read_meter, _taken_away
 from ledger.errors import InputError, Unavailable
 from tests.slurm import CPUS, GPUS, Cluster
 
@@ -264,13 +265,32 @@ def test_what_slurm_forgot_is_known_by_its_folder(executor: SlurmExecutor, tmp_p
     assert executor.start(run) == forgotten
 
 
-@pytest.mark.parametrize("text", ["", "{", "[]", "null", '{"wall_ms":"x"}', "\xff"])
+_FULL = '{"wall_ms":%s,"cpu_ms":0,"gpu_ms":0,"memory_bytes":0,"exit_code":%s,"told":false}'
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "{", "[]", "null", '{"wall_ms":"x"}', "\xff", _FULL % ("1e400", 0), _FULL % (1, "1e400"), "[" * 100_000],
+)
 def test_a_job_that_writes_over_its_meter_stops_nobody(executor: SlurmExecutor, tmp_path: Path, text: str) -> None:
     run = run_of(tmp_path, "true")
     run.folder.mkdir()
     (run.folder / "meter.json").write_text(text, encoding="latin-1")
     (run.folder / "claim").write_text(text, encoding="latin-1")
     assert executor.poll(f"{run.run_id}:999999:{run.folder}").state is RunState.LOST
+
+
+def test_links_and_pipes_are_not_read_and_numbers_stay_within_bounds(tmp_path: Path) -> None:
+    aside, meter = tmp_path / "aside", tmp_path / "meter.json"
+    aside.write_text(_FULL % (7, 0))
+    meter.symlink_to(aside)
+    assert _read_meter(tmp_path).usage == Usage()
+    meter.unlink()
+    os.mkfifo(meter)
+    assert _read_meter(tmp_path).usage == Usage()
+    meter.unlink()
+    meter.write_text(_FULL % (10**30, -(10**30)))
+    assert (_read_meter(tmp_path).usage.wall_ms, _read_meter(tmp_path).exit_code) == (2**53, -(2**31))
 
 
 def test_a_job_that_claims_to_be_another_has_no_hold_on_it(
