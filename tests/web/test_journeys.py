@@ -211,6 +211,9 @@ def test_order_is_asked_again_until_it_is_bought(browser: Browser, market: Stage
         world.market.bid(product, 500, tick=500).send(world.seller)
         end_round(market, code)
         expect(page.locator(".notice.busy", has_text="70 units wanted, round 2")).to_be_visible()
+        # That round cleared above the limit: the note and the form, which nobody touched, say so.
+        expect(page.locator(".notice.busy", has_text="below the last price")).to_be_visible()
+        expect(page.locator(".ticket .chance")).to_contain_text("below the last price")
         world.market.offer(site, product, 100, tick=400).send(world.provider)
         end_round(market, code)
         expect(page.locator(".notice.good", has_text="70 units bought")).to_be_visible()
