@@ -21,6 +21,7 @@ LedgerError                 what went wrong, and what to do next
     ├── Unreachable         a node does not answer
     ├── NodeRefused         a node did not take a call or a transaction, for a reason of its own
     ├── StoreUnavailable    the database cannot be read or written
+    ├── HistoryMoved        another process went on with the history
     ├── KeyBusy             another process sends with the same key
     ├── TakenElsewhere      somebody else does that piece of work just now
     ├── ChainBusy           another process runs the local chain of that folder
@@ -266,6 +267,17 @@ class StoreUnavailable(Unavailable):
             f"The database does not answer: {why}.", "Is its disk full, its server running, its file readable?"
         )
         self.why = why
+
+
+class HistoryMoved(Unavailable):
+    """Another process went on with the history that this one keeps."""
+
+    def __init__(self, block: int) -> None:
+        super().__init__(
+            f"Another process changed the history after block {block}.",
+            "Nothing is lost: go on from where it is now, or end one of the two.",
+        )
+        self.block = block
 
 
 class KeyBusy(Unavailable):

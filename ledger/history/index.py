@@ -15,7 +15,7 @@ from threading import Event as Flag
 from typing import Any
 
 from ledger.chain import Contracts
-from ledger.errors import HistoryBroken, LedgerError, NodeRefused, Unreachable
+from ledger.errors import HistoryBroken, HistoryMoved, LedgerError, NodeRefused, Unreachable
 from ledger.history.logs import Decoder, Said
 from ledger.history.ranges import Ranges
 from ledger.history.rows import Fold, needed
@@ -101,6 +101,9 @@ class Index:
                 yield from self.advance()
             except (Unreachable, NodeRefused):
                 stop.wait(pause_s * 4)
+            except HistoryMoved:
+                # A command that reads the chain itself was quicker: we go on from there.
+                pass
             stop.wait(pause_s)
 
     def advance(self, blocks: int | None = None) -> Iterator[Change]:
@@ -108,6 +111,7 @@ class Index:
 
         Raises HistoryBroken where the node contradicts what was final, Unavailable where it does not answer.
         """
+        self.history.reload()
         before = self.head
         latest, final, ours = self._source.look(self.head.block)
         yield from self._reconsider(latest, ours)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, update
 
-from ledger.errors import BadStore, HistoryBroken
+from ledger.errors import BadStore, HistoryBroken, HistoryMoved
 from ledger.store import tables as t
 from ledger.store.bulk import read_many, write_many
 from ledger.store.engine import Store
@@ -170,10 +170,20 @@ class History:
             found = connection.execute(select(*names)).first()
         return None if found is None else Head(**found._asdict())
 
+    def reload(self) -> None:
+        """Goes on from where the database is, where another process went on in the meantime."""
+        found = self._read_head() or self._empty
+        if (found.block, found.hash) != (self.head.block, self.head.hash):
+            self.head = found
+            self.rows.forget(whole=found == self._empty)
+
     def commit(self, head: Head, blocks: Iterable[BlockRow], events: Sequence[Mapping[str, Any]]) -> None:
-        """Keeps these events, these blocks, the rows that changed, and how far that is: all of it, or none."""
+        """Keeps these events, these blocks, the rows that changed, and how far that is: all of it, or none.
+
+        Raises HistoryMoved where another process went on in the meantime."""
         try:
             with self.store.write() as connection:
+                self._require_ours(connection)
                 if self.store.is_sqlite:
                     connection.exec_driver_sql(_CACHE)
                 write_many(connection, t.EVENTS, events, over=False)
@@ -191,6 +201,7 @@ class History:
         old, new = self.head.finalized, head.finalized
         heard = exists().where(t.EVENTS.c.block == t.BLOCKS.c.block)
         with self.store.write() as connection:
+            self._require_ours(connection)
             connection.execute(delete(t.UNDO).where(t.UNDO.c.block <= new))
             passed = and_(t.BLOCKS.c.block >= old, t.BLOCKS.c.block < new)
             connection.execute(delete(t.BLOCKS).where(passed, ~heard))
@@ -203,6 +214,7 @@ class History:
         if ancestor.block < self.head.finalized:
             raise HistoryBroken(self.head.finalized, f"block {ancestor.block} is older than what is final")
         with self.store.write() as connection:
+            self._require_ours(connection)
             kept = select(t.UNDO).where(t.UNDO.c.block > ancestor.block).order_by(t.UNDO.c.block)
             before: dict[tuple[str, str], str | None] = {}
             for one in connection.execute(kept):
@@ -261,10 +273,19 @@ class History:
 
     def _move(self, connection: Connection, head: Head) -> None:
         values = {column.name: getattr(head, column.name) for column in t.HISTORY.columns if column.name != "id"}
-        # Where another process went on in the meantime, nothing stands at our block, and the second row cannot be.
         ours = and_(t.HISTORY.c.id == 1, t.HISTORY.c.block == self.head.block)
-        if not connection.execute(update(t.HISTORY).where(ours), values).rowcount:
-            connection.execute(insert(t.HISTORY), values | {"id": 1})
+        if connection.execute(update(t.HISTORY).where(ours), values).rowcount:
+            return
+        if connection.execute(select(t.HISTORY.c.id)).first() is not None:
+            raise HistoryMoved(self.head.block)
+        connection.execute(insert(t.HISTORY), values | {"id": 1})
+
+    def _require_ours(self, connection: Connection) -> None:
+        """Raises HistoryMoved before anything is written where the database is not where we left it."""
+        found = connection.execute(select(t.HISTORY.c.block, t.HISTORY.c.hash)).first()
+        there = (self._empty.block, None) if found is None else tuple(found)
+        if there != (self.head.block, self.head.hash):
+            raise HistoryMoved(self.head.block)
 
 
 def _by_key(name: str) -> Select[Any]:

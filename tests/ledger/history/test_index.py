@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from ledger.errors import HistoryBroken, NodeRefused, Unreachable
+from ledger.errors import HistoryBroken, HistoryMoved, NodeRefused, Unreachable
 from ledger.history.index import Block, Finalized, Index
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, Store, open_store
@@ -235,6 +235,20 @@ def test_times_come_from_headers_where_logs_have_none(monkeypatch: pytest.Monkey
 
 
 # ---- on and on
+
+
+def test_two_that_keep_one_history_go_on_from_each_other(store: Store) -> None:
+    one, other = Index(MARKET, store), Index(MARKET, store)
+    list(one.advance(blocks=9))
+    list(other.advance(blocks=20))
+    # `one` is in the middle of its work when `other` was quicker: nothing of it is kept, and nothing is lost.
+    with pytest.raises(HistoryMoved):
+        one.history.commit(replace(one.head, block=one.head.block + 1), [], [])
+    for each in (one, other, one):
+        list(each.advance(blocks=20))
+    list(one.advance())
+    assert not one.head.lag
+    assert dump(store) == dump(tiny_store())
 
 
 def test_follow_goes_on_where_a_node_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
