@@ -267,7 +267,8 @@ def _tight_plot(hard: Sequence[Tight], path: Path) -> None:
     axes = canvas.subplots()
     at_once = [one for one in hard if one.times == 1]
     mixes = list(dict.fromkeys(one.mix for one in at_once))
-    bars = {policy: [100 * one.served for one in at_once if one.policy == policy] for policy in COLOURS}
+    policies = dict.fromkeys(one.policy for one in at_once)
+    bars = {policy: [100 * one.served for one in at_once if one.policy == policy] for policy in policies}
     _bars(axes, mixes, bars)
     axes.set_ylim(80, 100)
     axes.set_title("Capacity = demand: % of unit-hours served", loc="left", fontsize=10)
