@@ -41,13 +41,20 @@ class Console:
             return
         self._terminal.print(Text(title, style="bold"), soft_wrap=True)
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
+        fixed = self._fixed(header, rows)
         for place, name in enumerate(header):
             numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
-            fixed = place == 0 or numeric or all(_is_number(name, row[place]) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=fixed, overflow="fold")
+            table.add_column(name, justify="right" if numeric else "left", no_wrap=place in fixed, overflow="fold")
         for row in rows:
             table.add_row(*(Text(_shown(name, value)) for name, value in zip(header, row, strict=True)))
         self._terminal.print(table if rows else Text("Nothing yet."))
+
+    def _fixed(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> set[int]:
+        """Columns that do not wrap: the numbers, unless they leave no room: a number that is cut is a wrong one."""
+        found = {place for place, name in enumerate(header) if all(_is_number(name, row[place]) for row in rows)} | {0}
+        cells = (list(header), *([_shown(n, v) for n, v in zip(header, row, strict=True)] for row in rows))
+        width = sum(max(len(line[place]) for line in cells) + 3 for place in found)
+        return found if width + 11 * (len(header) - len(found)) <= self._terminal.width else set()
 
     def lines(self, title: str, lines: Iterable[str]) -> None:
         """Sentences under a title, each on lines of its own; in JSON, a list."""

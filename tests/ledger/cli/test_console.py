@@ -44,6 +44,15 @@ def test_numbers_stay_whole_where_text_wraps(
     assert json.loads(capsys.readouterr().out) == ["a"]
 
 
+def test_no_digit_is_lost_where_there_is_no_room(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    header = ("job", *(f"amount {place}" for place in range(8)))
+    Console(as_json=False).table(header, [("training-run", *(123_456_789 for _ in range(8)))], "Left")
+    assert sum(letter.isdigit() for letter in capsys.readouterr().out) == 8 * 9 + 8
+
+
 def test_numbers_of_things_have_no_thousands(capsys: pytest.CaptureFixture[str]) -> None:
     Console(as_json=False).record("Round", {"round": 29_922_816, "units": 29_922_816})
     assert capsys.readouterr().out.split()[1:] == ["round", "29922816", "units", "29,922,816"]
