@@ -102,8 +102,11 @@ class TotalsShape(Shape):
 
 
 class DispatchShape(Shape):
-    """Where jobs would run, by the market at a block. `verified`: the plan's certificate was checked, so that nothing
-    cheaper serves as much. `body` says the same jobs with all that was left open filled in."""
+    """Where jobs would run, by the market at a block.
+
+    `verified`: the plan's certificate was checked, so that of work that may be divided nothing serves more, or as much
+    for less; gangs and whole windows are placed by rule. `body` says the same jobs with all that was left open filled
+    in."""
 
     block: int
     block_hash: str

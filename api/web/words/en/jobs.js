@@ -32,7 +32,7 @@ export const WORDS = {
   "jobs.escrow": "Held until it clears",
   "jobs.escrowBelow": "what does not trade comes back",
   "jobs.mean": "Per unit-hour",
-  "jobs.verified": "Checked: no other plan serves more, or as much for less.",
+  "jobs.verified": "Checked: of work that may be divided, no other plan serves more, or as much for less. Gangs and whole windows are placed by rule.",
   "jobs.matrix": "Where and when",
   "jobs.matrixShow": "What the cells show",
   "jobs.showUnits": "Units",

@@ -32,7 +32,7 @@ export const WORDS = {
   "jobs.escrow": "出清前冻结",
   "jobs.escrowBelow": "未成交的部分退回",
   "jobs.mean": "每单位·小时",
-  "jobs.verified": "已核对：没有其他方案能多运行，或同样多而更便宜。",
+  "jobs.verified": "已核验：对可拆分的作业，没有别的方案能满足更多用量，或以更低费用满足同样用量；整组作业与整段时窗按规则安排。",
   "jobs.matrix": "地点与时间",
   "jobs.matrixShow": "单元格显示",
   "jobs.showUnits": "单位",
