@@ -264,7 +264,11 @@ def test_hours_of_a_job_that_ended_early_serve_others_at_no_price_and_once() -> 
     first, second = rolling.add(job(4, 1, START + 1)), rolling.add(job(4, 1, START + 1))
     bought = rolling.step(START + 1, []).buys
     assert [(buy.job, buy.units, buy.supply.price_micro, buy.supply.held) for buy in bought] == [(first, 4, 0, True)]
+    # What is used is no longer to spare, in the same hour as in the next.
+    assert rolling.step(START + 1, []).buys == ()
     assert rolling.missing(second) == 4
+    rolling.add(job(5, 1, START + 2))
+    assert [[buy.units for buy in rolling.step(START + 2, []).buys] for _ in range(2)] == [[4], []]
     assert rolling.books.cash == 0
 
 
