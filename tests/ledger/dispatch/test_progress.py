@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -11,6 +12,7 @@ from ledger.dispatch.preview import Purchase, Where
 from ledger.dispatch.problem import JobSpec
 from ledger.dispatch.progress import (
     COOL_OFF_HOURS,
+    Paid,
     Phase,
     Progress,
     at_once,
@@ -164,6 +166,15 @@ def test_gang_goes_on_for_the_hours_that_failed_while_they_fit() -> None:
     assert Progress([job(gang=True)], taken).specs(NOW_S + 9 * SECONDS_PER_HOUR) == ([], [])
 
 
+@pytest.mark.parametrize("gang", [False, True])
+def test_job_that_is_done_is_not_planned_again(gang: bool) -> None:
+    taken = [redeemed(100, hour, StepState.DONE, delivered_milli=100_000, refund_micro=0) for hour in (2, 3, 4, 5)]
+    done = Progress([job(gang=gang)], taken)
+    assert (done.remaining(0), done.specs(NOW_S)) == (0, ([], []))
+    specs, owners = Progress([job(gang=gang)] * 2, taken).specs(NOW_S)
+    assert (owners, sum(spec.unit_hours for spec in specs)) == ([1], 400)
+
+
 def test_units_bought_are_those_filled_and_split_less_those_redeemed() -> None:
     window = product(2, 3)
     split = replace(draft(StepKind.SPLIT, window, 30, site=1), state=StepState.DONE)
@@ -214,6 +225,21 @@ def test_lease_of_an_hour_that_was_split_off_costs_what_the_window_did() -> None
     assert one.cost_micro == 10 * 2_000
 
 
+def test_price_of_an_hour_is_that_of_its_own_bids_before_that_of_its_window() -> None:
+    window = product(2, 3)
+    split = replace(draft(StepKind.SPLIT, window, 30, site=1), state=StepState.DONE)
+    own = replace(bid(10, 10, 10 * 1_000 + 9), product=product(3))
+    taken = [bid(30, 30, 30 * 3 * 2_000, hours=3), split, own]
+    own_micro, window_micro = 1_000, 2_000
+    assert Paid(taken).prices_micro() == {
+        window: window_micro,
+        product(2): window_micro,
+        product(3): own_micro,
+        product(4): window_micro,
+    }
+    assert Paid([split]).prices_micro() == {}, "a window that was not bought has no price"
+
+
 def where(units: int, hour: int = 2, number: int = 0, job_: int = 0, held: bool = True, site: int = 1) -> Where:
     return Where(job_, "job", site, 257, HOUR + hour, units, 0, number or product(hour), 0, held)
 
@@ -235,6 +261,16 @@ def test_window_is_redeemed_whole_where_one_job_fills_it_and_the_rest_is_split()
         (StepKind.REDEEM, 1, 10),
         (StepKind.SPLIT, -1, 5),
     ]
+
+
+def test_nothing_is_split_where_whole_windows_and_hours_are_used() -> None:
+    window = product(2, 2)
+    filled = [where(30, 2, window), where(30, 3, window), where(20, 2), where(7, 2, job_=1)]
+    assert Counter((step.kind, step.product, step.units) for step in redeem_steps(filled, [0, 1], ["aa", "bb"])) == {
+        (StepKind.REDEEM, window, 30): 1,
+        (StepKind.REDEEM, product(2), 20): 1,
+        (StepKind.REDEEM, product(2), 7): 1,
+    }
 
 
 def test_bid_carries_what_it_is_for_by_the_job_it_belongs_to() -> None:
