@@ -25,6 +25,16 @@ SUPPLY = Supply(1, 1, METROS[0], HOUR, 4, 2_500, Grade.STANDARD)
             f"the next capacity is at {format_hour(HOUR + 3)} (4 units free), the deadline is {format_hour(HOUR + 1)}",
         ),
         (
+            replace(SUPPLY, hour=HOUR + 1),
+            Why.DEADLINE,
+            f"the next capacity is at {format_hour(HOUR + 1)} (4 units free), the deadline is {format_hour(HOUR + 1)}",
+        ),
+        (
+            replace(SUPPLY, hour=HOUR - 1),
+            Why.DEADLINE,
+            f"the last capacity is at {format_hour(HOUR - 1)}, the earliest start is {format_hour(HOUR)}",
+        ),
+        (
             replace(SUPPLY, hour=HOUR - 3),
             Why.DEADLINE,
             f"the last capacity is at {format_hour(HOUR - 3)}, the earliest start is {format_hour(HOUR)}",
@@ -42,6 +52,17 @@ def test_left_names_the_bound_and_by_how_much(supply: Supply, why: Why, text: st
     (left,) = make_plan([JOB], [supply], LATENCIES).left
     assert (left.why, left.text) == (why, text)
     assert not make_plan([JOB], [SUPPLY], LATENCIES).left
+
+
+@pytest.mark.parametrize("most_us", [80_000, 0])
+def test_left_does_not_blame_the_way_of_a_site_at_the_very_bound(most_us: int) -> None:
+    job, far = replace(JOB, latency_max_us=most_us), replace(SUPPLY, metro=METROS[2])
+    for supply, why in ((replace(far, price_micro=3_100), Why.PRICE), (replace(far, units=3), Why.CAPACITY)):
+        (left,) = make_plan([job], [supply], LATENCIES).left
+        assert left.why is why
+    nearer = replace(job, latency_max_us=79_999)
+    (left,) = make_plan([nearer], [far], LATENCIES).left
+    assert left.why is Why.LATENCY
 
 
 def test_left_names_the_first_bound_where_several_leave_nothing() -> None:
