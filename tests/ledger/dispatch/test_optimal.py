@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
-from ledger.dispatch.problem import Certificate, JobSpec, Plan, Supply
+from ledger.dispatch.problem import Certificate, JobSpec, Left, Plan, Supply, Why
 from ledger.dispatch.rules import Rule
 from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS, Instance, instances
 
@@ -88,6 +88,28 @@ def test_plan_that_is_not_the_best_is_refused_with_the_prices_of_the_best() -> N
     certificate = replace(best.certificate, flow_supply=np.array([1]))
     found = verify(jobs, supplies, LATENCIES, Plan(dearer, (), certificate))
     assert [one.rule for one in found] == [Rule.BEST]
+
+
+def test_what_is_left_out_counts_in_unit_hours() -> None:
+    # Of two units for two hours, one unit-hour is placed: as many as units of it would be left in each hour.
+    jobs = [JobSpec("a", 1, 2, 2, HOUR, HOUR + 2, 5)]
+    supplies = [Supply(1, 1, METROS[0], HOUR + hour, 1, price) for hour, price in ((0, 1), (1, 3))]
+    full = make_plan(jobs, supplies, LATENCIES)
+    assert verify(jobs, supplies, LATENCIES, full) == []
+    (first,) = (row for row in full.placed if row.supply == 0)
+    nobody = np.array([-1, -1])
+    certificate = replace(
+        full.certificate,
+        gross=np.array([1, 3]),
+        due_group=nobody,
+        due_supply=nobody,
+        flow_group=np.array([0]),
+        flow_supply=np.array([0]),
+        flow_units=np.array([1]),
+    )
+    found = verify(jobs, supplies, LATENCIES, Plan([first], [Left(0, 3, Why.CAPACITY, "")], certificate))
+    assert [one.rule for one in found] == [Rule.BEST]
+    assert "leaves 3 out" in found[0].text
 
 
 def test_a_worth_that_is_due_in_a_circle_is_refused() -> None:
