@@ -70,6 +70,18 @@ def test_a_placement_that_breaks_a_rule_is_named(values: dict[str, int], rule: R
     assert rule in rules(changed(0, **values))
 
 
+@pytest.mark.parametrize("number", [-1, 99])
+@pytest.mark.parametrize(("column", "size"), [("job", len(JOBS)), ("supply", len(SUPPLIES))])
+def test_the_placement_named_is_the_one_that_names_nothing(column: str, size: int, number: int) -> None:
+    # The first job and the first supply are right ones, whose number is 0, and the last of them too.
+    first, last = (replace(PLAN.placed[row(0)], **{column: place}) for place in (0, size - 1))
+    rows = [first, last, replace(first, **{column: number}), first]
+    found = verify(JOBS, SUPPLIES, LATENCIES, Plan(rows, (), PLAN.certificate))
+    assert [one.text for one in found if one.rule is Rule.ROW] == [
+        f"placement 2 names {column} {number}, and there are {size}"
+    ]
+
+
 @pytest.mark.parametrize("values", [{"units": 1}, {"supply": 3}, {"supply": 8}, {"supply": 5}])
 def test_a_gang_that_does_not_sit_whole_is_named(values: dict[str, int]) -> None:
     assert Rule.GANG in rules(changed(1, **values))
