@@ -73,9 +73,9 @@ def test_a_placement_that_breaks_a_rule_is_named(values: dict[str, int], rule: R
 @pytest.mark.parametrize("number", [-1, 99])
 @pytest.mark.parametrize(("column", "size"), [("job", len(JOBS)), ("supply", len(SUPPLIES))])
 def test_the_placement_named_is_the_one_that_names_nothing(column: str, size: int, number: int) -> None:
-    # The first job and the first supply are right ones, whose number is 0, and the last of them too.
-    first, last = (replace(PLAN.placed[row(0)], **{column: place}) for place in (0, size - 1))
-    rows = [first, last, replace(first, **{column: number}), first]
+    # The first and the last number that there are come before it: they are right.
+    named: list[dict[str, Any]] = [{column: place} for place in (0, size - 1, number, 0)]
+    rows = [replace(PLAN.placed[row(0)], **values) for values in named]
     found = verify(JOBS, SUPPLIES, LATENCIES, Plan(rows, (), PLAN.certificate))
     assert [one.text for one in found if one.rule is Rule.ROW] == [
         f"placement 2 names {column} {number}, and there are {size}"
