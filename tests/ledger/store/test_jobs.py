@@ -90,6 +90,29 @@ def test_a_running_lease_keeps_its_document(jobs: Jobs) -> None:
     assert jobs.drop(HASH, OWNER)
 
 
+def test_a_strangers_lease_neither_uses_nor_keeps_a_document_of_mine(jobs: Jobs) -> None:
+    back(jobs.store, OWNER)
+    add_lease(jobs.store, 1, THIEF, PROVIDER)
+    jobs.put(HASH, OWNER, b"job", NOW_S)
+    assert [one.used for one in jobs.documents_of(OWNER)] == [False]
+    assert jobs.drop(HASH, OWNER)
+    jobs.put(HASH, OWNER, b"job", NOW_S)
+    jobs.put("0x01", PROVIDER, b"x", NOW_S + WAITING_S)
+    assert jobs.document(HASH, OWNER)
+    jobs.put("0x02", PROVIDER, b"x", NOW_S + WAITING_S + 1)
+    assert jobs.document(HASH, OWNER) is None
+
+
+def test_what_is_kept_may_be_kept_again_where_there_is_no_room(jobs: Jobs) -> None:
+    jobs.limits = JobLimits(owner_bytes=100, owner_documents=2, all_bytes=100)
+    for hash_, size in (("0x01", 60), ("0x02", 40)):
+        assert jobs.put(hash_, OWNER, b"x" * size, NOW_S)
+    assert not jobs.put("0x01", OWNER, b"x" * 60, NOW_S + 1)
+    assert {one.hash: one.stored_s for one in jobs.documents_of(OWNER)} == {"0x01": NOW_S + 1, "0x02": NOW_S}
+    with pytest.raises(InputError, match="keeps 2 documents of 100 bytes"):
+        jobs.put("0x03", OWNER, b"x", NOW_S + 1)
+
+
 def test_what_no_lease_needs_goes_by_itself(jobs: Jobs) -> None:
     other = "0x" + "cd" * 32
     jobs.put(HASH, OWNER, b"job", NOW_S)
@@ -120,6 +143,17 @@ def test_a_result_is_kept_until_its_lease_is_long_over(jobs: Jobs) -> None:
     assert jobs.result(1) is None
 
 
+def test_a_first_result_is_welcome_after_the_leases_end(jobs: Jobs) -> None:
+    add_lease(jobs.store, 1, OWNER, PROVIDER)
+    end_lease(jobs.store, 1, NOW_S)
+    assert jobs.put_result(1, PROVIDER, b"late", NOW_S + 1)
+    with pytest.raises(InputError, match="has ended"):
+        jobs.put_result(1, PROVIDER, b"later", NOW_S + 2)
+    kept = jobs.result(1)
+    assert kept is not None
+    assert kept.body == b"late"
+
+
 @given(sizes=st.lists(st.tuples(st.sampled_from((OWNER, PROVIDER, THIEF)), st.integers(1, 60)), max_size=14))
 def test_nobody_keeps_more_than_the_limits(sizes: list[tuple[str, int]]) -> None:
     store = open_store(IN_MEMORY)
@@ -146,6 +180,13 @@ def test_results_of_one_provider_are_bounded(jobs: Jobs) -> None:
         jobs.put_result(2, PROVIDER, b"x" * 41, NOW_S)
     # Another version of the same lease's counts once.
     jobs.put_result(1, PROVIDER, b"x" * 90, NOW_S)
+
+
+def test_a_provider_may_fill_what_it_has_to_the_byte(jobs: Jobs) -> None:
+    assert jobs.put_result(1, PROVIDER, b"x" * 60, NOW_S)
+    assert jobs.put_result(2, PROVIDER, b"x" * 40, NOW_S)
+    with pytest.raises(InputError, match="keeps 100 bytes"):
+        jobs.put_result(3, PROVIDER, b"x", NOW_S)
 
 
 def test_one_result_and_all_together_are_bounded(jobs: Jobs) -> None:
@@ -230,6 +271,14 @@ def test_on_postgresql_the_same_give_way(postgres_url: Secret) -> None:
     store = open_store(postgres_url)
     require_that_the_right_ones_give_way(store)
     store.close()
+
+
+def test_documents_may_fill_all_to_the_byte_even_of_who_may_displace_nobody(jobs: Jobs) -> None:
+    for place, owner in enumerate((OWNER, PROVIDER, NOBODY)):
+        jobs.put(f"0x{place}", owner, b"x" * 80, NOW_S)
+    assert jobs.put("0x3", LATE, b"x" * 10, NOW_S)
+    with pytest.raises(Unavailable, match="250 bytes together"):
+        jobs.put("0x4", LATE, b"x", NOW_S)
 
 
 def test_what_a_lease_refers_to_gives_way_to_nothing(jobs: Jobs) -> None:
