@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import event, insert
+from sqlalchemy import event, insert, update
 
 from ledger.errors import InputError
 from ledger.product import Grade, Product, Tier
@@ -119,7 +119,7 @@ LEASES = st.lists(
             "hours": st.integers(1, 30),
             "start_hour": st.integers(NOW_HOUR - 33 * 24, NOW_HOUR + 5),
             "grade": st.sampled_from(Grade),
-            "delivered_permille": st.integers(0, 1_000) | st.sampled_from([0, 949, 950, 990, 999, 1_000]),
+            "delivered_permille": st.integers(0, 1_000) | st.sampled_from([0, 949, 950, 990, 999, 1_000, 1_500]),
             "reason": st.sampled_from([None, 1, 2, 3, 4, UNRULED]),
             "disputed": st.booleans(),
         }
@@ -174,7 +174,7 @@ def counted_slowly(leases: list[dict[str, Any]], days: int) -> Uptime:
         for hour in range(one["start_hour"], one["start_hour"] + one["hours"]):
             if NOW_HOUR - 24 * days <= hour < NOW_HOUR:
                 leased += one["units"] * 1_000
-                delivered += one["units"] * one["delivered_permille"]
+                delivered += one["units"] * min(one["delivered_permille"], 1_000)
     return Uptime(days, leased, delivered)
 
 
@@ -204,6 +204,33 @@ def test_records_are_what_a_slow_count_comes_to(leases: list[dict[str, Any]]) ->
         assert (delivery_weight(record) == 10_000) == (
             not record.failed_milli_hours and record.uptimes[-1].share_bp in (None, 10_000)
         )
+
+
+def test_uptime_is_never_above_all_that_was_leased() -> None:
+    """What one lease delivered beyond its units does not make up for what another missed."""
+    lease = {"site": 1, "units": 4, "hours": 2, "start_hour": NOW_HOUR - 2, "grade": Grade.BASIC, "reason": 1}
+    more, nothing = ({**lease, "disputed": False, "delivered_permille": permille} for permille in (1_500, 0))
+    for leases, share_bp in (([more], 10_000), ([more, nothing], 5_000)):
+        store = stored(leases)
+        found = site_record(store, 1, NOW_HOUR * 3_600)
+        store.close()
+        assert [one.share_bp for one in found.uptimes] == [share_bp] * len(UPTIME_DAYS)
+
+
+def test_grade_ends_with_the_attestation_at_its_very_second() -> None:
+    """As in contracts/Capacity.sol, where an attestation is valid while its end is in the future."""
+    store, until_s = stored([]), NOW_HOUR * 3_600
+    with store.write() as connection:
+        connection.execute(update(t.SITES).values(valid_until_s=until_s))
+        numbers = dict.fromkeys(("id", "chain_id", "block", "time_s", "finalized", "head", "events"), 0)
+        connection.execute(insert(t.HISTORY), numbers | {"exchange": "0x"})
+    found = []
+    for time_s in (until_s - 1, until_s, until_s + 1):
+        with store.write() as connection:
+            connection.execute(update(t.HISTORY).values(time_s=time_s))
+        found.append(site_record(store, 1).grade)
+    store.close()
+    assert found == [Grade.PREMIUM, None, None]
 
 
 def test_delivery_weight_falls_with_what_failed_and_more_with_what_failed_lately() -> None:
