@@ -109,17 +109,19 @@ abstract contract Keepers is Buyers {
     /// @dev Forge records the events of reverted calls too: an order stands if its slot holds it, and if it is the last
     /// that was said to be there.
     function _isPlaced(uint256 product, Vm.Log[] memory logs, uint256 i) private view returns (bool) {
-        if (!_saysPlaced(logs[i])) return false;
+        if (!_saysPlaced(product, logs[i])) return false;
         (uint32 slot, uint256 word) = abi.decode(logs[i].data, (uint32, uint256));
         for (uint256 j = i + 1; j < logs.length; ++j) {
-            if (_saysPlaced(logs[j]) && abi.decode(logs[j].data, (uint32)) == slot) return false;
+            if (_saysPlaced(product, logs[j]) && abi.decode(logs[j].data, (uint32)) == slot) return false;
         }
         (Order order,) = m.exchange.orderOf(product, slot);
         return Order.unwrap(order) == word;
     }
 
-    function _saysPlaced(Vm.Log memory entry) private view returns (bool) {
-        return entry.emitter == address(m.exchange) && entry.topics[0] == IExchange.OrderPlaced.selector;
+    /// @dev A call may carry an order of another product, whose slots have the same numbers.
+    function _saysPlaced(uint256 product, Vm.Log memory entry) private view returns (bool) {
+        return entry.emitter == address(m.exchange) && entry.topics[0] == IExchange.OrderPlaced.selector
+            && uint256(entry.topics[1]) == product;
     }
 
     /* CLEAR AND SETTLE */
