@@ -13,7 +13,7 @@ from ledger.agent.document import JobDocument
 from ledger.agent.executor import Run
 from ledger.errors import InputError
 
-WORK = "/work"
+WORK = "/job"
 LABELS = "compute-ledger"
 NOBODY = 65_534
 KEPT_S = 7 * 86_400

@@ -71,7 +71,7 @@ def test_any_run_is_good_by_the_schema_and_gets_what_it_leases(run: Run) -> None
     container = spec["containers"][0]
     assert [expanded(word) for word in container["command"]] == list(run.document.command)
     environment = {one["name"]: expanded(one["value"]) for one in container["env"]}
-    assert environment == {"HOME": "/work", **run.document.environment}
+    assert environment == {"HOME": "/job", **run.document.environment}
     wanted = {"cpu": run.cpus, "memory": run.memory_bytes, GPU: run.gpus}
     limits = {name: str(count) for name, count in wanted.items() if count}
     assert container["resources"].get("limits", {}) == container["resources"].get("requests", {}) == limits
@@ -82,7 +82,7 @@ def test_any_run_is_good_by_the_schema_and_gets_what_it_leases(run: Run) -> None
     assert job["spec"]["activeDeadlineSeconds"] == max(1, run.end_s - run.start_s)
     mounted = {mount["mountPath"]: mount["subPath"] for mount in container["volumeMounts"] if "subPath" in mount}
     contents = {path: base64.b64decode(files["binaryData"][key]) for path, key in mounted.items()}
-    assert contents == {f"/work/{name}": content for name, content in run.document.files.items()}
+    assert contents == {f"/job/{name}": content for name, content in run.document.files.items()}
 
 
 def run_of(**document: Any) -> Run:
