@@ -64,6 +64,7 @@ def test_nobody_asks_and_it_is_bought_and_redeemed(tmp_path_factory: pytest.Temp
                     part.send(world.stranger)
         found = until("running")
         assert found["jobs"][0]["running"] == 1_000
+        stage.catch_up()
         leases = [stage.get(f"/leases/{one}")["data"] for one in found["jobs"][0]["leases"]]
         assert {one["holder"] for one in leases} == {made["address"]}
         assert stage.services.running()["dispatch"]

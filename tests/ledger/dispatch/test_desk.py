@@ -175,7 +175,7 @@ def test_nothing_to_dispatch_and_nothing_for_sale_are_two_things(fair: Bazaar) -
 
 def test_site_that_delivers_less_is_placed_later_at_equal_price(fair: Bazaar) -> None:
     [hour] = hours_ahead(fair)
-    one, other = fair.sites[FRANKFURT]
+    one, other, *_ = fair.sites[FRANKFURT]
     for site in (one, other):
         fair.offer(site, [wide(hour)], 500, tick=400)
     for worse, better in ((one, other), (other, one)):

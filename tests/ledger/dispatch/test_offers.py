@@ -126,7 +126,7 @@ def test_window_is_offered_hour_by_hour_and_its_waste_is_rounded_up(fair: Bazaar
 def test_units_held_are_free_at_the_sites_that_owe_them_and_never_more_than_held(fair: Bazaar) -> None:
     [hour] = hours_ahead(fair)
     product = wide(hour)
-    first, second = fair.sites[FRANKFURT]
+    first, second, *_ = fair.sites[FRANKFURT]
     fair.offer(first, [product], 300, tick=400)
     fair.offer(second, [product], 200, tick=400)
     hold(fair, product, 500)
@@ -144,7 +144,7 @@ def test_units_held_are_free_at_the_sites_that_owe_them_and_never_more_than_held
 def test_what_a_closed_site_owes_is_used_last_and_nothing_is_bought_of_it(fair: Bazaar) -> None:
     [hour] = hours_ahead(fair)
     product = wide(hour)
-    first, second = fair.sites[FRANKFURT]
+    first, second, *_ = fair.sites[FRANKFURT]
     for site, units in ((first, 300), (second, 200)):
         fair.offer(site, [product], units, tick=400)
     hold(fair, product, 500)
