@@ -99,7 +99,9 @@ def test_lease_shows_its_result_and_takes_a_dispute_in_words(page: Page, stall: 
     assert download.value.suggested_filename == "loss.txt"
     assert download.value.path().read_text() == "2.31\n"
     page.keyboard.press("Escape")
+    expect(page.locator("dialog[open]")).to_have_count(0)
     card.locator("summary").click()
+    expect(card.locator("details")).to_have_attribute("open", "")
     card.locator("input").fill("It stopped at 14:20.")
     card.locator("button >> text=Dispute").click()
     expect(page.locator(".notice.good")).to_be_visible()
