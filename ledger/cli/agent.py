@@ -3,9 +3,7 @@
 import fcntl
 import json
 import os
-import signal
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -33,7 +31,7 @@ from ledger.agent.setup import AgentLimits, AgentSetup, reading_of
 from ledger.agent.slurm import SlurmExecutor
 from ledger.artifacts import load_deployment
 from ledger.cli.console import REFUSED
-from ledger.cli.session import FILE, Reading, Session, in_session
+from ledger.cli.session import FILE, Reading, Session, in_session, stopping
 from ledger.delivery import Delivery
 from ledger.errors import InputError, KeyBusy, Unavailable, UnreadableText
 from ledger.product import Product, class_name
@@ -91,7 +89,7 @@ def _serve(session: Session, **said: Any) -> None:
     if not said["sites"] or not said["place"]:
         raise InputError("The agent needs a site and a store.", "Say --site N, and --jobs with a URL or a folder.")
     folder: Path = said["folder"]
-    with _alone(folder, session.signer.address), _opened(folder) as store, _stopping() as stop:
+    with _alone(folder, session.signer.address), _opened(folder) as store, stopping() as stop:
         fees = FeePolicy(cap_wei=session.settings.fee_cap_gwei * WEI_PER_GWEI)
         sender = Sender(session.chain, store, fees, session.settings.receipt_timeout_s)
         try:
@@ -173,21 +171,6 @@ def _opened(folder: Path) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: the look that is going on is finished first."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 # ---- challenges

@@ -1,7 +1,6 @@
 """`compute-ledger keeper` and `queue`: what keeps a market going, and the signed orders that wait for it."""
 
 import json
-import signal
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -15,7 +14,7 @@ from rich.console import Console as Terminal
 from rich.status import Status
 
 from ledger.artifacts import load_deployment
-from ledger.cli.session import FILE, Reading, Session, in_session
+from ledger.cli.session import FILE, Reading, Session, in_session, stopping
 from ledger.errors import InputError, UnreadableText
 from ledger.history.index import Index
 from ledger.keeping.keeper import Keeper, KeeperHealth, KeeperLimits, KeeperWork
@@ -42,7 +41,7 @@ _TICKS_AT_ONCE = 10_000
 def keeper(session: Session, once: bool, keys: int, read_only_index: bool) -> None:
     """Do what is due in the market: relay, clear, settle, resolve, expire. Anyone may; it costs gas."""
     signers = _signers(session, keys)
-    with _opened(session) as store, _stopping() as stop:
+    with _opened(session) as store, stopping() as stop:
         sender = _sender(session, store)
         try:
             market = Market(session.chain, load_deployment(session.settings.manifest), sender)
@@ -130,21 +129,6 @@ def _opened(session: Session) -> Iterator[Store]:
         yield store
     finally:
         store.close()
-
-
-@contextmanager
-def _stopping() -> Iterator[threading.Event]:
-    """An event that Ctrl-C and SIGTERM set: the tick that runs is finished first."""
-    stop = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield stop
-        return
-    before = {one: signal.signal(one, lambda *_: stop.set()) for one in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield stop
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
 
 
 # ---- the queue

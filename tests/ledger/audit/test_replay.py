@@ -1,6 +1,5 @@
 """The replay against a day that was played: true logs fold into the chain's state, forged ones are found out."""
 
-import gc
 import time
 import tracemalloc
 from collections.abc import Iterator, Mapping
@@ -260,11 +259,11 @@ def test_replay_keeps_the_market_and_not_its_history() -> None:
     for rounds in (50, 300):
         tracemalloc.start()
         books = new_replay(tiny_day().market.deployment).run(quiet_rounds(rounds))
-        gc.collect()
-        held.append(tracemalloc.get_traced_memory()[0])
+        # Of the model alone: threads of other tests hold memory meanwhile, too.
+        taken = tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(True, "*/ledger/audit/*")])
+        held.append(sum(one.size for one in taken.traces))
         tracemalloc.stop()
         assert books.events == rounds * (BIDS + 2) + 2
         # The deposit that no token moved for.
         assert {(finding.rule, finding.block) for finding in books.findings} == {("INV-1", 1)}
-    # What threads of other tests hold meanwhile is counted as well.
-    assert held[1] - held[0] < 250 * 1_000, held
+    assert held[1] - held[0] < 250 * 400, held
