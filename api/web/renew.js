@@ -3,6 +3,8 @@
 import { tickIn } from "/web/clock.js";
 import { put } from "/web/dom.js";
 
+/** What somebody opens and types into: with a key, it stays while its words do. */
+const TYPED = "form, details";
 const FOCUSABLE = "a[href], button, input, select, textarea, summary, [tabindex]";
 
 /**
@@ -48,6 +50,7 @@ function match(old, next) {
 /** Whether the old node shows what the new one does, after its keyed parts were matched. */
 function keep(twin, wanted) {
   if (twin.isEqualNode(wanted)) return true;
+  if (keyOf(wanted) !== null && wanted.matches(TYPED) && twin.textContent === wanted.textContent) return true;
   if (!holdsKeys(wanted) || !alike(twin, wanted)) return false;
   match(twin, wanted);
   return true;

@@ -69,15 +69,33 @@ def test_any_order_of_any_rows_is_drawn_as_asked(page: Page) -> None:
         assert told["pressed"] == [key + text for key, text in rows], f"seed {seed}"
 
 
+def redrawn(page: Page) -> None:
+    """Has everything asked for again, and waits until it is drawn."""
+    with page.expect_response("**/accounts/*/statement"), page.expect_response("**/leases?holder=*"):
+        page.evaluate("import('/web/live.js').then(({ tell }) => tell('reorg', { from_block: 800 }))")
+    wait_until(page, "answered() > 200")
+
+
 def test_focus_and_what_was_typed_survive_news(browser: Browser, stall: Stall) -> None:
     with page_of(browser, stall) as page:
         show(page, "portfolio")
         use = page.locator("td >> text=Use").first
         use.focus()
-        page.evaluate("import('/web/live.js').then(({ tell }) => tell('reorg', { from_block: 800 }))")
-        expect(page.locator(".notice", has_text="from 800 on")).to_be_visible()
-        wait_until(page, "answered() > 400")
+        redrawn(page)
         expect(use).to_be_focused()
+
+
+def test_form_that_somebody_fills_in_stays_open_and_filled_in(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall) as page:
+        show(page, "portfolio")
+        card = page.locator(".leasecard.reported")
+        card.locator("summary").click()
+        typed = card.locator("details input")
+        typed.fill("It stopped at 14:20.")
+        redrawn(page)
+        expect(card.locator("details")).to_have_attribute("open", "")
+        expect(typed).to_have_value("It stopped at 14:20.")
+        expect(typed).to_be_focused()
 
 
 def test_nobody_buys_at_numbers_that_they_have_changed(browser: Browser, stall: Stall) -> None:
