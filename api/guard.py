@@ -72,11 +72,13 @@ class Guard:
     def _refusal(self, scope: Scope) -> Refused | None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
         host = headers.get(b"host", "")
-        if _name_of(host) not in self._names:
+        # Of two, one would be looked at here, and the other where a wallet's sign-in is held against it.
+        twice = sum(name == b"host" for name, _ in scope["headers"]) > 1
+        if twice or _name_of(host) not in self._names:
             return BadRequest("The host name is not one of this API's.", "Name it in COMPUTE_LEDGER_API_NAMES.")
         if scope["method"] not in READS:
             origin = headers.get(b"origin", "")
-            strange = origin and origin not in self._origins and urlsplit(origin).netloc != host
+            strange = origin and origin not in self._origins and _place_of(origin) != host
             if strange or (not origin and headers.get(b"sec-fetch-site") == "cross-site"):
                 return NotAllowed("Pages of other sites may not write here.", "Allow it in COMPUTE_LEDGER_API_ORIGINS.")
         length = headers.get(b"content-length", "0")
@@ -90,6 +92,14 @@ def _name_of(host: str) -> str:
     """A host without its port; an IPv6 address keeps its brackets."""
     name, _, port = host.rpartition(":")
     return name if name and port.isdigit() else host
+
+
+def _place_of(origin: str) -> str:
+    """The host and port of an origin; none of what is no address."""
+    try:
+        return urlsplit(origin).netloc
+    except ValueError:
+        return ""
 
 
 OPENINGS_MAX = 10_000

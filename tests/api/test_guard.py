@@ -26,6 +26,21 @@ def test_our_names_are_served(stage: Stage, host: str) -> None:
     assert stage.client.get("/products", headers={"Host": host}).status_code == 200
 
 
+def test_of_two_host_names_none_counts(stage: Stage) -> None:
+    # One would pass the guard, and whoever signs in with a wallet at the other's site would be signed in here.
+    address = (stage.client.base_url.host, stage.client.base_url.port or 80)
+    for hosts in (("evil.example", "localhost"), ("localhost", "evil.example"), ("localhost", "localhost")):
+        lines = "".join(f"Host: {one}\r\n" for one in hosts)
+        with socket.create_connection(address, timeout=10) as wire:
+            wire.sendall(f"GET /login/nonce HTTP/1.1\r\n{lines}\r\n".encode())
+            assert wire.recv(100).split()[1] == b"400", hosts
+
+
+@pytest.mark.parametrize("origin", ["http://[", "http://[::1", "//", "evil.example"])
+def test_an_origin_that_is_no_address_is_another_site(stage: Stage, origin: str) -> None:
+    assert stage.client.post("/login", json={}, headers={"Origin": origin}).status_code == 403
+
+
 def test_pages_of_other_sites_may_read_and_not_write(stage: Stage) -> None:
     for headers in ({"Origin": "https://evil.example"}, {"Sec-Fetch-Site": "cross-site"}, {"Origin": "null"}):
         assert stage.client.post("/login", json={}, headers=headers).status_code == 403
