@@ -11,6 +11,7 @@ from api.errors import LastKey, NotAllowed, NotAuthenticated, NotThere, problems
 from api.nouns import Noun
 from api.schemas import Address, Body, Micro, Shape, micro
 from api.services import Services
+from api.writes import BOTH, signing_key
 from ledger import ApiKey, LeaseState, board, format_usd, queries
 
 router = Noun(prefix="/keys", tags=["keys"], responses=problems(400, 401, 403, 404, 409, 422, 429, 503))
@@ -105,6 +106,9 @@ def list_keys(work: Work, caller: Who) -> list[KeyShape]:
 def end_key(work: Work, caller: Who, key_id: KeyId) -> Response:
     if not caller.admin and caller.address is None:
         raise NotAuthenticated("Only its owner or the admin ends a key.")
+    if caller.key is not None and caller.key.key_id != key_id:
+        # Who was given a key to look with must not end the one that trades.
+        signing_key(caller, BOTH)
     # The admin can make a new key for the account; nobody else can.
     has = "" if caller.address is None or caller.admin else _holdings(caller.address, work)
     if _living(key_id, work, caller) and work.accounts.revoke(key_id, now_s(), unless_last=bool(has)):

@@ -40,6 +40,17 @@ def test_a_key_is_ended_once(stage: Stage) -> None:
     assert stage.client.delete(f"/keys/{made['key_id']}", headers=auth(made["key"])).status_code == 401
 
 
+def test_a_key_that_only_reads_ends_none_but_itself(stage: Stage) -> None:
+    trading = new_key(stage, "buyer")
+    looking, kept = stage.services.accounts.add_key(
+        "looking", frozenset({"read"}), trading["address"], 0, frozenset(), now_s()
+    )
+    assert stage.client.delete(f"/keys/{trading['key_id']}", headers=auth(looking)).status_code == 403
+    assert stage.client.get("/login", headers=auth(trading["key"])).status_code == 200
+    assert stage.client.delete(f"/keys/{kept.key_id}", headers=auth(looking)).status_code == 204
+    assert stage.client.get("/login", headers=auth(looking)).status_code == 401
+
+
 @pytest.mark.parametrize(
     "change",
     [
