@@ -7,7 +7,7 @@ from typing import Any
 from ledger.abi import Call
 from ledger.chain import Chain
 from ledger.clock import InProcessClock
-from ledger.errors import LedgerError, Reverted, refusal
+from ledger.errors import LedgerError, NodeRefused, Reverted, refusal
 from ledger.rpc import Block, Receipt, bytes_of, message_of, number_of, read_block, read_receipt, tag_of
 
 _DELEGATED = bytes.fromhex("ef0100")
@@ -45,8 +45,8 @@ class Tried:
 @dataclass(frozen=True, slots=True)
 class Look:
     """How far the chain is: its latest block, the numbers of the last safe and final ones, the tip, how many
-    transactions of each sender are final, the first nonce of each that the node has nothing for, and which senders are
-    delegated to code (EIP-7702)."""
+    transactions of each sender are final (0 where the node does not say), the first nonce of each that the node has
+    nothing for, and which senders are delegated to code (EIP-7702)."""
 
     head: Block
     safe: int
@@ -115,17 +115,16 @@ class Wire:
             asked.append(("eth_getTransactionCount", (sender, tag_of(final))))
             asked.append(("eth_getTransactionCount", (sender, "pending")))
             asked.append(("eth_getCode", (sender, "latest")))
-        told = self._chain.batch(asked)
+        told = self._chain.outcomes(asked)
+        pending, codes = map(_value, told[1::3]), map(_value, told[2::3])
         return Look(
             head,
             safe,
             final,
             number_of(_value(tip)),
-            dict(zip(senders, map(number_of, told[::3]), strict=True)),
-            dict(zip(senders, map(number_of, told[1::3]), strict=True)),
-            frozenset(
-                one for one, code in zip(senders, told[2::3], strict=True) if bytes_of(code).startswith(_DELEGATED)
-            ),
+            dict(zip(senders, map(_settled, told[::3]), strict=True)),
+            dict(zip(senders, map(number_of, pending), strict=True)),
+            frozenset(one for one, code in zip(senders, codes, strict=True) if bytes_of(code).startswith(_DELEGATED)),
         )
 
     def hashes(self, blocks: Sequence[int]) -> list[str | None]:
@@ -169,10 +168,19 @@ class Wire:
                 self._chain.request("eth_call", message_of(call, sender), tag_of(block))
             except Reverted as reason:
                 return reason
+            except NodeRefused:
+                # A block that is final by now may be older than the states that the node keeps.
+                return refusal("Unknown", {"data": "nothing: the node keeps no state of its block"})
         return refusal("Unknown", {"data": f"nothing; transaction {receipt.transaction} failed, and would not now"})
 
 
 _TAGS = ("latest", "safe", "finalized")
+
+
+def _settled(answer: Any) -> int:
+    """How many transactions are final. A node that was begun from a snapshot has the final block and not its state:
+    then nothing counts as final, and nothing is concluded from it, until a block that the node made is."""
+    return 0 if isinstance(answer, NodeRefused) else number_of(_value(answer))
 
 
 def _value(answer: Any) -> Any:

@@ -1,19 +1,26 @@
 """What the sender asks of a node, on eth-tester and on anvil, and what it makes of nodes that know less."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from time import monotonic, sleep
 from typing import Any, cast
 
 import pytest
 
 from ledger.abi import Call
-from ledger.chain import Chain
+from ledger.chain import Chain, connect
 from ledger.errors import NodeRefused, Reverted, Unreachable
+from ledger.node import local_node
 from ledger.rpc import Receipt
 from ledger.sending.envelope import sign
 from ledger.sending.fees import Fees
+from ledger.sending.sender import Sender
 from ledger.sending.wire import Wire
-from tests.world import BUYER, STRANGER, World
+from ledger.settings import Secret
+from ledger.store.engine import open_store
+from ledger.store.intents import State
+from tests.world import BUYER, STRANGER, World, world_on
 
 GWEI = 10**9
 
@@ -108,6 +115,55 @@ def test_node_without_final_blocks_is_final_far_back() -> None:
     # The count of transactions is asked for at that block.
     assert look.settled == {BUYER.address: 36}
     assert look.pending == {BUYER.address: 37}
+
+
+@pytest.fixture
+def forgetful() -> Iterator[tuple[World, Chain]]:
+    """A world, and its chain on a node that was begun from a dump of it: the states of the blocks before are gone."""
+    with world_on("anvil") as world, local_node("--no-mining") as node:
+        yield world, connect(node.url)
+
+
+def move(world: World, there: Chain) -> None:
+    there.request("anvil_loadState", world.chain.request("anvil_dumpState", False))
+
+
+def test_nothing_counts_as_final_where_the_node_lacks_the_state(forgetful: tuple[World, Chain]) -> None:
+    """As after a restart of the local chain, whose snapshot leaves the states of old blocks out."""
+    world, there = forgetful
+    world.chain.request("anvil_mine", hex(70))
+    move(world, there)
+    head = there.block().number
+    with pytest.raises(NodeRefused):
+        there.request("eth_getTransactionCount", BUYER.address, hex(head - 64))
+    look = Wire(there).look([BUYER.address])
+    assert (look.head.number, look.final) == (head, head - 64)
+    assert look.settled == {BUYER.address: 0}
+    assert look.pending == {BUYER.address: world.chain.nonce(BUYER.address)}
+
+
+def test_sender_goes_on_where_the_node_lacks_the_state(forgetful: tuple[World, Chain], tmp_path: Path) -> None:
+    """One intent succeeded and one failed while their sender was dead, and the node was begun anew since."""
+    world, there = forgetful
+    store = open_store(Secret(f"sqlite:///{tmp_path / 'ledger.db'}"))
+    sender = Sender(world.chain, store)
+    world.chain.request("evm_setAutomine", False)
+    everything = world.market.cash_micro(BUYER.address)
+    good = sender.submit(world.market.withdraw(everything, BUYER.address).call, BUYER)
+    late = world.market.withdraw(1, BUYER.address).call
+    bad = sender.submit(replace(late, gas=200_000), BUYER, simulate=False)
+    sender.close()
+    world.chain.request("anvil_mine", hex(70))
+    move(world, there)
+    again = Sender(there, store)
+    again.resume(BUYER)
+    again.advance()
+    assert again.status(good.number).state is State.FINAL
+    failed = again.status(bad.number)
+    assert failed.state is State.REVERTED
+    assert "keeps no state" in str(failed.reason)
+    again.close()
+    store.close()
 
 
 class _Silent(_Plain):
