@@ -22,7 +22,7 @@ LAYERS = {
         (
             "remedies agent.batch",
             "errors",
-            "units codec",
+            "units codec cli.tables",
             "product prices settings model datasets abi eip712 transactions sending.fees sending.groups",
             "dispatch.columns "
             "standard auction artifacts keeping.tasks keys areas reverts node services clock rpc transport "
@@ -32,8 +32,8 @@ LAYERS = {
             "agent.folder agent.gpu agent.turns",
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
-            "agent.slurm agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
-            "store.leases dispatch.groups dispatch.rules agent.kubernetes cli.jobtext",
+            "agent.slurmfolder agent.slurmjob agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
+            "store.leases dispatch.groups dispatch.rules agent.slurm agent.kubernetes cli.jobtext",
             "dispatch.reach dispatch.feasible dispatch.reasons "
             "store.turns "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
@@ -47,7 +47,7 @@ LAYERS = {
             "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
-            "audit.acts audit.duties audit.proofs",
+            "store.catalogue audit.acts audit.duties audit.proofs",
             "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment "
             "keeping.backlog "
             "history.index audit.headers "

@@ -4,12 +4,12 @@ located.
 Events and blocks are compared as they are proven. The rows that follow from them are made once more from proven events,
 by the index's own rules in memory, and compared when the end is reached; what those rules come to is held against the
 independent model as well, so that a mistake that both databases share is found too. The old rows that are kept for
-blocks that can still be replaced are made again as well, and SQLite's own list of tables, indexes and triggers is held
-against this program's.
+blocks that can still be replaced are made again as well, and the database's own list of tables, columns, indexes and
+triggers is held against this program's.
 
 Not covered: how far the node was (`head`), but that it is no less than the block; `finalized`, beyond the blocks and
-old rows that must be there because of it; the parent of a final block where it was left out, which the index does; the
-tables that are no history (outbox, relay, sessions); and PostgreSQL's catalogue.
+old rows that must be there because of it; the parent of a final block where it was left out, which the index does; and
+the tables that are no history (outbox, relay, sessions).
 """
 
 import json
@@ -22,11 +22,12 @@ from ledger.artifacts import load_artifacts
 from ledger.audit.books import Finding, LeaseBook
 from ledger.audit.headers import ProvenBlock
 from ledger.audit.replay import Replay
-from ledger.errors import InputError, LedgerError
+from ledger.errors import InputError, LedgerError, StoreUnavailable
 from ledger.history.logs import Decoder, Said
 from ledger.history.rows import Fold
 from ledger.store import audit_rows as stored_rows
 from ledger.store.audit_rows import Readable, Texts
+from ledger.store.catalogue import strange_parts
 from ledger.view import View
 
 Key = tuple[Any, ...]
@@ -113,8 +114,11 @@ class Stored:
         self._note = note
         for problem in stored_rows.integrity(self._store):
             note(Finding("STORED", "the database file", "whole", problem))
-        for part, right, wrong in stored_rows.strange_parts(self._store):
-            note(Finding("STORED", f"the database's {part}", right, wrong))
+        try:
+            for part, right, wrong in strange_parts(self._store):
+                note(Finding("STORED", f"the database's {part}", right, wrong))
+        except StoreUnavailable as error:
+            note(Finding("STORED", "the database's catalogue", "compared", error.why))
         self._finalized = stored_rows.block_of(self._store, "finalized")
 
     # ---- what happened

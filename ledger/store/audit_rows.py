@@ -3,7 +3,7 @@
 A reader that turned values into numbers would stumble over the very byte that the audit is to find.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import AbstractContextManager, closing, contextmanager, suppress
 from typing import Any, Protocol
 
@@ -24,9 +24,8 @@ from sqlalchemy import (
 )
 
 from ledger.errors import LedgerError
-from ledger.store import accounts, chains, intents, relay, spending
 from ledger.store import tables as t
-from ledger.store.engine import IN_MEMORY, Store, Word, mapped, open_store
+from ledger.store.engine import Store, Word, mapped
 
 Texts = dict[str, str | None]
 """A row: each column's value as `text_of` writes it; on SQLite its kind comes first, as any column may hold any."""
@@ -67,8 +66,6 @@ def snapshot(store: Store) -> Iterator[Snapshot]:
 
 STATES = {table.name: table for table in t.STATES}
 EVENTS, BLOCKS, HISTORY, UNDO = t.EVENTS, t.BLOCKS, t.HISTORY, t.UNDO
-# Each brings tables of its own to those that a fresh database has.
-_MAKERS = (accounts, chains, intents, relay, spending)
 _AT_ONCE = 1_000
 
 
@@ -77,13 +74,13 @@ def keys_of(table: str) -> tuple[str, ...]:
     return tuple(column.name for column in STATES[table].primary_key)
 
 
-def stream(store: Readable, table: Table) -> Iterator[Texts]:
+def stream(store: Readable, table: Table) -> Generator[Texts, None, None]:
     """All rows in the order of their key, a thousand held at a time. Raises StoreUnavailable or BadStore for a file
     that cannot be read."""
     names = [column.name for column in table.columns]
     wanted = select(*(_as_text(store, column) for column in table.columns)).order_by(*table.primary_key)
-    with store.read() as connection:
-        for row in connection.execution_options(yield_per=_AT_ONCE).execute(wanted):
+    with store.read() as connection, connection.execution_options(yield_per=_AT_ONCE).execute(wanted) as rows:
+        for row in rows:
             yield dict(zip(names, row, strict=True))
 
 
@@ -126,32 +123,11 @@ def shown(store: Readable, text_: str | None) -> str:
 def block_of(store: Readable, column: str = "block") -> int | None:
     """How far the history goes, or (`finalized`) what of it is final; None for an empty one, or one whose head cannot
     be read."""
-    for row in stream(store, HISTORY):
-        with suppress(ValueError):
-            return int(shown(store, row[column]))
+    with closing(stream(store, HISTORY)) as rows:
+        for row in rows:
+            with suppress(ValueError):
+                return int(shown(store, row[column]))
     return None
-
-
-def strange_parts(store: Readable) -> list[tuple[str, str, str]]:
-    """What SQLite's list of tables, indexes, views and triggers has beside what this program makes: each part's name,
-    what it should be and what it is. Nothing for PostgreSQL, where it is not looked at."""
-    if not store.is_sqlite:
-        return []
-    with closing(open_store(IN_MEMORY)) as fresh:
-        right, found = _parts(fresh), _parts(store)
-    names = sorted(right.keys() | found.keys())
-    return [
-        (name, right.get(name, "none"), found.get(name, "missing"))
-        for name in names
-        if right.get(name) != found.get(name)
-    ]
-
-
-def _parts(store: Readable) -> dict[str, str]:
-    # SQLite keeps notes of its own in tables that nobody else can name so.
-    wanted = text("SELECT type, name, coalesce(sql, '') FROM sqlite_master WHERE name NOT LIKE 'sqlite_stat%'")
-    with store.read() as connection:
-        return {f"{kind} {name}": sql or "there" for kind, name, sql in connection.execute(wanted)}
 
 
 def integrity(store: Readable) -> list[str]:

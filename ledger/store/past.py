@@ -7,10 +7,11 @@ ledger/history/rows.py), so an order's escrow is a line at its placing and what 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from itertools import chain
 from operator import attrgetter
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, select, tuple_
+from sqlalchemy import ColumnElement, Select, TextClause, func, select, tuple_
 
 from ledger.abi import Event, Log
 from ledger.model import Kind
@@ -22,7 +23,7 @@ from ledger.view import checksummed
 
 PAGE = 100
 _WORD = 32
-_LINES_MAX = 100_000
+_NAMED_AT_ONCE = 500
 CASH = "cash"
 
 Decode = Callable[["EventRow"], Event | None]
@@ -119,12 +120,12 @@ def events(
     name: str | None = None,
     account: str | None = None,
     before: Place | None = None,
-    limit: int = PAGE,
+    limit: int | None = PAGE,
 ) -> list[EventRow]:
-    """Events, newest first: of a contract, of a name, or that name an account in an indexed value."""
+    """Events, newest first: of a contract, of a name, or that name an account in an indexed value. All of them where
+    there is no `limit`."""
     of = t.EVENTS.c
-    columns = (of.block, of.log_index, of.transaction, of.contract, of.name, of.topics, of.data, t.BLOCKS.c.time_s)
-    wanted = select(*columns).join(t.BLOCKS, t.BLOCKS.c.block == of.block, isouter=True)
+    wanted = _rows()
     if contract is not None:
         wanted = wanted.where(of.contract == contract)
     if name is not None:
@@ -145,6 +146,24 @@ def events(
     return [EventRow(*rows[key]) for key in sorted(rows, reverse=True)[:limit]]
 
 
+def _rows() -> Select[Any]:
+    """Every event, as an EventRow takes it."""
+    of = t.EVENTS.c
+    columns = (of.block, of.log_index, of.transaction, of.contract, of.name, of.topics, of.data, t.BLOCKS.c.time_s)
+    return select(*columns).join(t.BLOCKS, t.BLOCKS.c.block == of.block, isouter=True)
+
+
+def _naming(store: Store, said: TextClause, place: int, numbers: Iterable[int]) -> Iterator[EventRow]:
+    """Events of these kinds that name one of the leases or sites at that place: found by an index, whatever else there
+    is."""
+    words = [number.to_bytes(_WORD) for number in sorted(numbers)]
+    with store.read() as connection:
+        for start in range(0, len(words), _NAMED_AT_ONCE):
+            part = words[start : start + _NAMED_AT_ONCE]
+            for row in connection.execute(_rows().where(said, t.topic(place).in_(part))):
+                yield EventRow(*row)
+
+
 def _word(account: str) -> bytes:
     return bytes.fromhex(account.removeprefix("0x")).rjust(_WORD, b"\0")
 
@@ -162,8 +181,8 @@ def _names(store: Store, account: str) -> ColumnElement[bool]:
 
 def expired_micro(store: Store, site: int, decode: Decode) -> int:
     """What a site's provider kept for units that nobody redeemed."""
-    found = (decode(row) for row in events(store, name="Expired", limit=_LINES_MAX))
-    return sum(event["bondMicro"] for event in found if event is not None and event["site"] == site)
+    found = (decode(row) for row in _naming(store, t.SITE_SAID, 2, [site]) if row.name == "Expired")
+    return sum(event["bondMicro"] for event in found if event is not None)
 
 
 # ---- statements
@@ -184,7 +203,8 @@ def statement(store: Store, owner: str, decode: Decode) -> list[Line]:
 
 def _said(store: Store, owner: str, decode: Decode) -> Iterator[Line]:
     mine = _Mine(owner, store)
-    for row in [*events(store, account=owner, limit=_LINES_MAX), *_of_duties(store)]:
+    leases = _naming(store, t.LEASE_SAID, 1, mine.held | mine.served)
+    for row in chain(events(store, account=owner, limit=None), leases, _naming(store, t.SITE_SAID, 2, mine.sites)):
         event = decode(row)
         reader = None if event is None else _MOVES.get(event.name)
         if event is None or reader is None:
@@ -192,12 +212,6 @@ def _said(store: Store, owner: str, decode: Decode) -> Iterator[Line]:
         for what, asset, change in reader(mine, event):
             if change:
                 yield Line(row.block, row.log_index, row.transaction, row.time_s or 0, what, asset, change)
-
-
-def _of_duties(store: Store) -> Iterator[EventRow]:
-    """Events that name a lease or a site, and not whom they pay."""
-    for name in ("OfferSettled", "Disputed", "Aborted", "Resolved"):
-        yield from events(store, name=name, limit=_LINES_MAX)
 
 
 class _Mine:
@@ -285,7 +299,7 @@ def _ordered(store: Store, owner: str) -> Iterator[Line]:
         .where(of.owner == owner, of.kind != Kind.OFFER.value)
     )
     with store.read() as connection:
-        rows = connection.execute(wanted.limit(_LINES_MAX)).all()
+        rows = connection.execute(wanted).all()
     for row in rows:
         yield from _of_order(row)
 

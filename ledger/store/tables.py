@@ -100,6 +100,12 @@ def is_account(place: int, dialect: str) -> TextClause:
     return text(f"substr(topics, {1 + 32 * place}, 32) >= {least} AND substr(topics, {1 + 32 * place}, 32) < {most}")
 
 
+LEASE_SAID = text("name IN ('Aborted', 'Disputed', 'Resolved')")
+"""Events that name a lease, by their first indexed value, and not whom they pay: also word for word."""
+
+SITE_SAID = text("name IN ('Expired', 'OfferSettled')")
+"""Events that name a site, by their second, and not whom they pay."""
+
 EVENTS = Table(
     "events",
     metadata,
@@ -123,6 +129,9 @@ EVENTS = Table(
         )
         for place in TOPICS
     ),
+    # Who is paid by these is whoever has the lease or the site.
+    Index("events_lease", topic(1), sqlite_where=LEASE_SAID, postgresql_where=LEASE_SAID),
+    Index("events_site", topic(2), sqlite_where=SITE_SAID, postgresql_where=SITE_SAID),
     # Few, and asked for by their site, which is in the topics.
     Index(
         "events_attested",
@@ -242,7 +251,7 @@ CASH = _table(
 SITES = _table(
     "sites",
     _key("site", BigInteger),
-    Column("provider", ADDRESS, nullable=False),
+    _fixed("provider", ADDRESS),
     Column("device", HASH, nullable=False),
     Column("devices", BigInteger, nullable=False),
     Column("class_id", Integer, nullable=False),
@@ -255,6 +264,7 @@ SITES = _table(
     Column("evidence", HASH),
     Column("delivered_milli_hours", Amount, nullable=False),
     Column("failed_milli_hours", Amount, nullable=False),
+    Index("sites_provider", "provider"),
 )
 
 OBLIGATIONS = _table(
@@ -273,11 +283,11 @@ OBLIGATIONS = _table(
 LEASES = _table(
     "leases",
     _key("lease", BigInteger),
-    Column("product", Word, nullable=False),
-    Column("site", BigInteger, nullable=False),
-    Column("provider", ADDRESS, nullable=False),
-    Column("holder", ADDRESS, nullable=False),
-    Column("units", BigInteger, nullable=False),
+    _fixed("product", Word),
+    _fixed("site", BigInteger),
+    _fixed("provider", ADDRESS),
+    _fixed("holder", ADDRESS),
+    _fixed("units", BigInteger),
     Column("bond_micro", Amount, nullable=False),
     Column("held_micro", Amount, nullable=False),
     Column("deposit_micro", Amount, nullable=False),
@@ -293,11 +303,12 @@ LEASES = _table(
     Column("disputed_s", BigInteger),
     Column("resolved_s", BigInteger),
     Column("due_s", BigInteger),
-    Column("job_hash", HASH, nullable=False),
+    _fixed("job_hash", HASH),
     Column("usage_root", HASH),
     Column("ruling_uri", Text),
     Index("leases_due", "due_s"),
     Index("leases_holder", "holder"),
+    Index("leases_provider", "provider"),
     Index("leases_site", "site"),
     Index("leases_job", "job_hash"),
 )

@@ -1,10 +1,14 @@
 """Events and statements, against a market that was played: what an account holds is the sum of its lines."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.event import listens_for, remove
 
 from ledger import Event, Index, LeaseState, Store, open_store, queries
+from ledger.settings import Secret
 from ledger.store import past
 from ledger.store import tables as t
 from ledger.store.engine import IN_MEMORY
@@ -117,3 +121,49 @@ def test_an_accounts_events_are_found_by_an_index(played: World, store: Store, m
         where = f"{t.topic(2)} = x'{1:064x}' AND {t.is_account(2, 'sqlite')}"
         plan = connection.exec_driver_sql(f"EXPLAIN QUERY PLAN SELECT block FROM events WHERE {where}").all()
     assert "events_account_2" in str(plan)
+
+
+def test_statement_reads_no_table_from_end_to_end(played: World, store: Store) -> None:
+    """What others do costs an account's statement nothing: every table is asked through an index or by its key."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(_c: Any, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        asked.append((statement, parameters))
+
+    listens_for(store.engine, "before_cursor_execute")(note)
+    try:
+        for person in (played.provider, played.buyer):
+            assert past.statement(store, person.address, lambda row: decode(played, row))
+        assert past.expired_micro(store, 1, lambda row: decode(played, row))
+    finally:
+        remove(store.engine, "before_cursor_execute", note)
+    plans = plans_of(store, asked)
+    assert not [plan for plan in plans if "SCAN" in plan], plans
+    assert {name for name in ("events_lease", "events_site") if any(name in one for one in plans)} == {
+        "events_lease",
+        "events_site",
+    }
+
+
+def plans_of(store: Store, asked: Sequence[tuple[str, Any]]) -> list[str]:
+    with store.read() as connection:
+        return [
+            str(connection.exec_driver_sql(f"EXPLAIN QUERY PLAN {statement}", values).all())
+            for statement, values in asked
+        ]
+
+
+def test_statement_uses_the_same_indexes_in_postgresql(played: World, postgres_url: Secret) -> None:
+    opened = open_store(postgres_url)
+    list(Index(played.market, opened).advance())
+    lines = past.statement(opened, played.provider.address, lambda row: decode(played, row))
+    assert lines[-1].after
+    with opened.write() as connection:
+        # So few rows are read faster from end to end.
+        connection.exec_driver_sql("SET LOCAL enable_seqscan = off")
+        for name, said, place in (("events_lease", t.LEASE_SAID, 1), ("events_site", t.SITE_SAID, 2)):
+            wanted = select(t.EVENTS.c.block).where(said, t.topic(place).in_([bytes(32), bytes(31) + b"\x01"]))
+            text_ = wanted.compile(opened.engine, compile_kwargs={"literal_binds": False, "render_postcompile": True})
+            plan = connection.exec_driver_sql(f"EXPLAIN {text_}", text_.params).all()
+            assert name in str(plan), plan
+    opened.close()
