@@ -3,6 +3,7 @@ and is told once."""
 
 import logging
 from collections.abc import Iterator
+from itertools import pairwise
 from threading import Event
 from time import monotonic, sleep
 from typing import Any
@@ -79,6 +80,27 @@ def test_only_a_living_keys_dispatch_moves(fair: Stage) -> None:
     fair.services.accounts.revoke(made["key_id"], 1)
     assert mover(fair).step(Event()) == 1
     assert not fair.services.campaigns().open(number).state().ended
+
+
+def test_an_owner_of_many_holds_up_no_other(fair: Stage) -> None:
+    many, few = new_key(fair, "buyer"), new_key(fair, "buyer")
+    theirs = [started(fair, many, f"many-{place}") for place in range(4)]
+    mine = started(fair, few, "few")
+    kept = fair.services.campaigns()
+
+    def versions() -> list[int]:
+        return [kept.open(number).row.version for number in (*theirs, mine)]
+
+    # A share of no time at all is one dispatch of each owner, each time the next one.
+    found = Mover(fair.services.campaigns, fair.services.accounts, fair.services.vault, share_s=0)
+    seen = [versions()]
+    for _ in range(5):
+        found.step(Event())
+        seen.append(versions())
+    moved = [[new > old for old, new in zip(*pair, strict=True)] for pair in pairwise(seen)]
+    assert moved == [[place == turn % 4 for place in range(4)] + [True] for turn in range(5)]
+    for number in (*theirs, mine):
+        kept.open(number).stop()
 
 
 def test_one_that_is_being_moved_is_left_alone_and_told_as_it_stands(fair: Stage) -> None:
