@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 
 from ledger import (
     BadDeployment,
@@ -281,6 +282,11 @@ def _fits(template: str, path: str) -> bool:
     return len(wanted) == len(given) and all(a == b or a.startswith("{") for a, b in zip(wanted, given, strict=True))
 
 
+async def _on_leaving(_: Request, __: Exception) -> JSONResponse:
+    """Nobody reads this, and it is no fault of ours."""
+    return refuse(BadRequest("The connection ended before the whole request had come.", "Send it again."))
+
+
 async def _on_bug(_: Request, __: Exception) -> JSONResponse:
     refusal = LedgerError("The API failed at something of its own.", "Report it with the request id.")
     return respond(problem_of(refusal))
@@ -295,6 +301,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(LedgerError, _on_ledger_error)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ClientDisconnect, _on_leaving)
     app.add_exception_handler(Exception, _on_bug)
 
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 
-_PATIENCE_S, _WAIT_S = 1.0, 15.0
+_PATIENCE_S, _WAIT_S = 1.0, 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ import asyncio
 import json
 import logging
 import os
+import time
 from collections import Counter
 from collections.abc import Iterator
 from random import Random
@@ -100,6 +101,33 @@ def assert_silent(log: Log, secrets: list[str]) -> None:
         assert "traceback" not in said, line
     for secret in secrets:
         assert secret not in text
+
+
+@pytest.mark.parametrize(
+    ("line", "route"),
+    [("PUT /jobs/0x" + "ab" * 32, "/jobs/{hash}"), ("POST /rpc", "/rpc"), ("POST /orders", "/orders")],
+)
+def test_who_leaves_in_the_middle_of_a_request_is_no_fault_of_ours(
+    stage: Stage, host: tuple[str, int], log: Log, line: str, route: str
+) -> None:
+    mine = new_key(stage)
+    half = f"{line} HTTP/1.1\r\nHost: 127.0.0.1\r\nAuthorization: Bearer {mine['key']}\r\nContent-Length: 9\r\n\r\n{{"
+
+    async def leave() -> None:
+        _, writer = await asyncio.open_connection(*host)
+        writer.write(half.encode())
+        await writer.drain()
+        await asyncio.sleep(0.2)
+        writer.close()
+        await writer.wait_closed()
+
+    asyncio.run(leave())
+    deadline_s = time.monotonic() + 30
+    while not (told := [one for one in map(json.loads, list(log.lines)) if one.get("route") == route]):
+        assert time.monotonic() < deadline_s, log.lines
+        time.sleep(0.02)
+    assert told[0]["status"] == 400, told
+    assert_silent(log, [mine["key"]])
 
 
 # ---- too much, too slow
