@@ -4,8 +4,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from ledger.dispatch.columns import Column, Ints, chunks, sums
-from ledger.dispatch.problem import Placed, Plan, Supply
+from ledger.dispatch.columns import Column, Ints, chunks, counts, sums
+from ledger.dispatch.problem import UNITS_MAX, Placed, Plan, Supply
 from ledger.dispatch.rules import NEVER, Case, Rule, Violation
 from ledger.dispatch.tables import Placements, SupplyTable
 
@@ -18,8 +18,10 @@ def rows(case: Case) -> Iterator[Violation]:
         if len(column) and not 0 <= int(column.min()) <= int(column.max()) < size:
             row = int(np.argmax((column < 0) | (column >= size)))
             yield Violation(Rule.ROW, f"placement {row} names {name} {column[row]}, and there are {size}")
-    if np.any(case.placed.units <= 0):
-        row = int(np.argmax(case.placed.units <= 0))
+    # What no supply can hold is refused before anything is added up: a sum of 64 bits begins anew.
+    wrong = (case.placed.units <= 0) | (case.placed.units > UNITS_MAX)
+    if wrong.any():
+        row = int(np.argmax(wrong))
         yield Violation(Rule.ROW, f"placement {row} is of {case.placed.units[row]} units")
 
 
@@ -124,6 +126,11 @@ def _whole_and_left(case: Case) -> Iterator[Violation]:
     job, units = _left_columns(case.plan)
     if len(job) and not 0 <= int(job.min()) <= int(job.max()) < len(wanted):
         yield Violation(Rule.LEFT, f"what is left over names job {job.max()}, and there are {len(wanted)}")
+        return
+    wrong = (counts(job, len(wanted))[job] > 1) | (units <= 0)
+    if wrong.any():
+        one = int(np.argmax(wrong))
+        yield Violation(Rule.LEFT, f"job {job[one]} is left over by {units[one]} unit-hours, or twice")
         return
     said = sums(job, units, len(wanted))
     wrong = np.maximum(wanted, 0) != said

@@ -7,6 +7,7 @@ import numpy as np
 
 from ledger.dispatch.columns import Column, Ints, chunks, counts, sums
 from ledger.dispatch.feasible import admission
+from ledger.dispatch.problem import UNITS_MAX
 from ledger.dispatch.rules import NEVER, Case, Mask, Rule, Violation
 from ledger.dispatch.tables import JOB_COLUMNS, JobTable, SupplyTable
 
@@ -52,8 +53,8 @@ def _unreadable(case: Case) -> Iterator[Violation]:
     lengths = {len(given.flow_group), len(given.flow_supply), len(given.flow_units)}
     if len(lengths) > 1:
         yield Violation(Rule.FLOW, f"the columns of the flows are {sorted(lengths)} long")
-    elif len(given.flow_units) and int(given.flow_units.min()) <= 0:
-        yield Violation(Rule.FLOW, f"a flow is of {given.flow_units.min()} units")
+    elif len(given.flow_units) and not 0 < int(given.flow_units.min()) <= int(given.flow_units.max()) <= UNITS_MAX:
+        yield Violation(Rule.FLOW, f"a flow is of {given.flow_units.min()} units, or one of {given.flow_units.max()}")
     size = len(case.supplies)
     if len(given.flow_supply) and not 0 <= int(given.flow_supply.min()) <= int(given.flow_supply.max()) < size:
         yield Violation(Rule.FLOW, f"a flow names a supply that is none of {size}")

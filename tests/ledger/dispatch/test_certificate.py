@@ -9,7 +9,7 @@ import pytest
 
 from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
-from ledger.dispatch.problem import JobSpec, Plan, Supply
+from ledger.dispatch.problem import JobSpec, Left, Plan, Supply, Why
 from ledger.dispatch.rules import Rule
 from ledger.dispatch.tables import JobTable, SupplyTable
 from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS
@@ -73,3 +73,23 @@ def test_verify_names_each_rule_once_and_where_it_breaks_first() -> None:
     (capacity,) = (one for one in found if one.rule is Rule.CAPACITY)
     first = min(row.supply for row in rows)
     assert capacity.text.startswith(f"supply {first} (site {SUPPLIES[first].site}, hour {SUPPLIES[first].hour}) has 1 ")
+
+
+def test_what_comes_to_nothing_in_64_bits_is_refused() -> None:
+    plan = make_plan(JOBS, SUPPLIES, LATENCIES)
+    given, four = plan.certificate, [0] * 4
+    placed = [*plan.placed, *(replace(plan.placed[0], units=2**62) for _ in four)]
+    left = [*plan.left, *(Left(0, 2**62, Why.CAPACITY, "") for _ in four)]
+    flows = replace(
+        given,
+        flow_group=np.append(given.flow_group, given.flow_group[four]),
+        flow_supply=np.append(given.flow_supply, given.flow_supply[four]),
+        flow_units=np.append(given.flow_units, [2**62] * 4),
+    )
+    for change, rule in (
+        ({"placed": placed}, Rule.ROW),
+        ({"left": left}, Rule.LEFT),
+        ({"certificate": flows}, Rule.FLOW),
+    ):
+        broken = replace(plan, **cast("dict[str, Any]", change))
+        assert rule in {one.rule for one in verify(JOBS, SUPPLIES, LATENCIES, broken)}, rule

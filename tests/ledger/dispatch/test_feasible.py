@@ -94,6 +94,14 @@ def test_hours_add_up_over_rows_that_do_not_stand_together() -> None:
     assert rules([halves[0], *(one for one in PLAN.placed if one != first), halves[1]]) == set()
 
 
-@pytest.mark.parametrize("left", [Left(0, 1, Why.CAPACITY, ""), Left(7, 1, Why.CAPACITY, "")])
-def test_what_is_left_over_and_is_not_is_named(left: Left) -> None:
-    assert rules(list(PLAN.placed), [left]) == {Rule.LEFT}
+@pytest.mark.parametrize("said", [[(0, 1)], [(7, 1)], [(2, 1)], [(-1, 1)], [(0, 0)], [(0, -1)], [(0, 1), (0, -1)]])
+def test_what_is_left_over_and_is_not_is_named(said: list[tuple[int, int]]) -> None:
+    left = [Left(job, unit_hours, Why.CAPACITY, "") for job, unit_hours in said]
+    assert rules(list(PLAN.placed), left) == {Rule.LEFT}
+
+
+def test_what_is_left_over_is_said_once_of_each_job() -> None:
+    rows = [one for one in PLAN.placed if one.job != 1]
+    assert Rule.LEFT not in rules(rows, [Left(1, 4, Why.GANG, "")])
+    for said in ([3], [5], [3, 1], [4, 4]):
+        assert Rule.LEFT in rules(rows, [Left(1, unit_hours, Why.GANG, "") for unit_hours in said]), said
