@@ -2,6 +2,7 @@
 
 import hashlib
 import time
+from ipaddress import IPv4Address, IPv6Network, ip_address
 from math import ceil
 
 from limits import RateLimitItem, RateLimitItemPerMinute
@@ -40,7 +41,7 @@ class Limits:
         if item is None:
             await self._app(scope, receive, send)
             return
-        caller, address = _caller(scope), _address(scope)
+        caller, address = _caller(scope), address_of(scope)
         passed = self._limiter.hit(item, name, caller)
         if passed and caller != address:
             # Keys may be made up, each with a window of its own: their address has one for all of them.
@@ -77,9 +78,17 @@ class Limits:
 def _caller(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"authorization":
-            return hashlib.sha256(value).hexdigest()[:16] + "@" + _address(scope)
-    return _address(scope)
+            return hashlib.sha256(value).hexdigest()[:16] + "@" + address_of(scope)
+    return address_of(scope)
 
 
-def _address(scope: Scope) -> str:
-    return str(scope["client"][0]) if scope.get("client") else "unknown"
+def address_of(scope: Scope) -> str:
+    """Where a request came from; of IPv6 the first half, as one customer has all the addresses below it."""
+    host = str(scope["client"][0]) if scope.get("client") else "unknown"
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host
+    if isinstance(address, IPv4Address) or address.ipv4_mapped is not None:
+        return host
+    return str(IPv6Network((int(address), 64), strict=False))

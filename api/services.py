@@ -13,6 +13,7 @@ from api.audits import Audits
 from api.errors import NotReady
 from api.feed import Feed
 from api.moving import Mover
+from api.planning import Plans
 from api.settings import ApiSettings
 from api.vault import Vault
 from ledger import (
@@ -94,6 +95,7 @@ class Services:
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
         self.audits = Audits(self.market)
+        self.plans = Plans()
         self._gas = Lock()
         self._stop = Flag()
         self._threads: list[Thread] = []

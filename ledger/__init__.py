@@ -151,7 +151,7 @@ from ledger.store import board, past, queries
 from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
 from ledger.store.agent import AgentBook
 from ledger.store.board import BoardRow, Snapshot, Trade, Wanted, snapshot
-from ledger.store.campaigns import CampaignRow, StepKind, StepRow
+from ledger.store.campaigns import CampaignRow, StepKind, StepRow, count_unended
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.store.jobs import DOCUMENT_BYTES_MAX, RESULT_BYTES_MAX, Jobs
 from ledger.store.maintenance import Maintenance, closed_hours, maintenance_of
@@ -215,7 +215,8 @@ __all__ = [
     "TakenElsewhere", "Tier", "TierPair", "Trade", "Turn", "Unavailable", "UnknownIntent", "UnknownName",
     "Unreachable", "UnreadableText",
     "UnsignedTransaction", "Uptime", "View", "Wanted", "WindowRecord", "WrongChain", "announce", "benchmarks", "board",
-    "class_id_of", "class_name", "clearing_of", "closed_hours", "connect", "cost_micro", "create_keystore",
+    "class_id_of", "class_name", "clearing_of", "closed_hours", "connect", "cost_micro", "count_unended",
+    "create_keystore",
     "datasheets", "delivery_weight", "demand_curve", "deploy", "device_hash", "digest_of", "explain_settings",
     "fill_of", "filled_units", "format_bp", "format_hour", "format_hours", "format_milli_units", "format_price",
     "format_reference_price", "format_units", "format_usd", "govern", "grade_of", "grid_price", "hour_of",

@@ -9,17 +9,30 @@ from pydantic import Field
 
 from api.auth import Caller, Who, Work
 from api.dispatching import JobsBody, fingerprint_of, owner_or_nobody, read_jobs
-from api.errors import BadRequest, NotThere, problems
+from api.errors import BadRequest, NotThere, TooMany, problems
+from api.limits import address_of
 from api.nouns import Noun
 from api.routers.jobs import PRIVATE, Someone
 from api.schemas import Micro, Shape, micro
 from api.services import Services
 from api.writes import IdempotencyKey, Links, once, signing_key, spending
-from ledger import Campaign, CampaignState, Product, StepRow, TakenElsewhere, Unavailable, UnknownName
+from ledger import (
+    Campaign,
+    CampaignState,
+    Product,
+    StepRow,
+    TakenElsewhere,
+    Unavailable,
+    UnknownName,
+    count_unended,
+)
 
 router = Noun(
     prefix="/dispatch", tags=["dispatch"], responses=problems(400, 401, 403, 404, 409, 413, 422, 429, 502, 503)
 )
+
+UNDER_WAY_MAX = 100
+"""How many dispatches of one owner may be under way."""
 
 _BUYER = frozenset({"buyer"})
 
@@ -118,9 +131,10 @@ def start_dispatch(
             with work.view() as view:
                 now_s = view.head.time_s
             asked = read_jobs(body, work, now_s)
+            _refuse_too_many(work, key.address)
             with spending(work, key, asked.most_micro):
                 made = kept.start(asked.jobs, key.address, named, asked.hashes, now_s)
-        return state_shape(moved(made, work, key.address)).model_dump_json()
+        return state_shape(moved(made, work, key.address, address_of(request.scope))).model_dump_json()
 
     return once(work, key, idempotency_key, fingerprint_of(request.url.path, body), do)
 
@@ -150,11 +164,14 @@ def read_dispatch(
 
 
 @router.post("/{id}/advance", summary="Do all that can be done now, without waiting for it to happen by itself")
-def advance_dispatch(work: Work, caller: Someone, number: Annotated[InNumber, InPath(alias="id")]) -> StateShape:
+def advance_dispatch(
+    work: Work, caller: Someone, number: Annotated[InNumber, InPath(alias="id")], request: Request
+) -> StateShape:
     key = signing_key(caller, _BUYER)
     found = _mine(work, caller, number)
     try:
-        return state_shape(found.advance(work.vault.signer(key.address)))
+        with work.plans.turn(address_of(request.scope)):
+            return state_shape(found.advance(work.vault.signer(key.address)))
     except TakenElsewhere:
         # It is being moved, which is what was asked for.
         return state_shape(found.state())
@@ -166,12 +183,22 @@ def stop_dispatch(work: Work, caller: Someone, number: Annotated[InNumber, InPat
     return state_shape(_mine(work, caller, number).stop())
 
 
-def moved(made: Campaign, work: Services, owner: str) -> CampaignState:
+def moved(made: Campaign, work: Services, owner: str, address: str) -> CampaignState:
     """Takes its first steps at once. It is kept by now: what fails for the moment is for the next advance."""
     try:
-        return made.advance(work.vault.signer(owner))
-    except Unavailable:
+        with work.plans.turn(address):
+            return made.advance(work.vault.signer(owner))
+    except (Unavailable, TooMany):
         return made.state()
+
+
+def _refuse_too_many(work: Services, owner: str) -> None:
+    """Each is looked at again every few seconds, until its last deadline."""
+    if count_unended(work.store, work.campaigns().place, owner) >= UNDER_WAY_MAX:
+        raise TooMany(
+            f"{owner} has {UNDER_WAY_MAX} dispatches under way.",
+            "Stop one (POST /dispatch/{id}/stop), wait for an end, or put more jobs into one dispatch.",
+        )
 
 
 def _mine(work: Services, caller: Caller, number: int) -> Campaign:

@@ -3,11 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from fastapi import Request
 from pydantic import Field
 
 from api.auth import Who, Work
 from api.dispatching import Asked, JobsBody, body_of, desk_of, owner_or_nobody, read_jobs
 from api.errors import Problem, problem_of, problems
+from api.limits import address_of
 from api.nouns import Noun
 from api.schemas import AreaName, Micro, Shape, area_name, micro
 from api.services import Services
@@ -123,9 +125,9 @@ class DispatchShape(Shape):
 
 
 @router.post("/preview", summary="Where jobs would run, and what it costs", openapi_extra=_OPEN)
-def preview_dispatch(body: JobsBody, work: Work, caller: Who) -> DispatchShape:
+def preview_dispatch(body: JobsBody, work: Work, caller: Who, request: Request) -> DispatchShape:
     owner = owner_or_nobody(caller, body)
-    with work.view() as view:
+    with work.plans.turn(address_of(request.scope)), work.view() as view:
         asked = read_jobs(body, work, view.head.time_s)
         found = desk_of(work, view).preview(asked.jobs, owner)
     return dispatch_shape(found, asked, owner, work)

@@ -21,6 +21,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    func,
     insert,
     select,
     update,
@@ -175,6 +176,14 @@ def unended(store: Store, place: tuple[int, str]) -> list[CampaignRow]:
     wanted = _all().where(of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1]).order_by(of.number)
     with store.read() as connection:
         return [CampaignRow(**row._asdict()) for row in connection.execute(wanted)]
+
+
+def count_unended(store: Store, place: tuple[int, str], owner: str) -> int:
+    """How many campaigns of an owner have not ended."""
+    of = _campaigns.c
+    mine = (of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1], of.owner == owner)
+    with store.read() as connection:
+        return int(connection.execute(select(func.count()).where(*mine)).scalar_one())
 
 
 def campaign(store: Store, number: int) -> CampaignRow | None:

@@ -45,6 +45,23 @@ def test_so_many_and_no_more() -> None:
     assert 1 <= int(told[-1]["retry-after"]) <= 60
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
+        ("2001:db8:1:2::1", "2001:db8:1:3::1", False),
+        ("::ffff:1.1.1.1", "::ffff:1.1.1.2", False),
+        ("1.1.1.1", "1.1.1.2", False),
+        ("fe80::1%eth0", "fe80::2%eth0", True),
+        ("nonsense", "nonsense", True),
+    ],
+)
+def test_who_has_many_addresses_is_one_caller(one: str, other: str, same: bool) -> None:
+    limits = Limits(app, 1, 1)
+    assert ask(limits, client=one)["status"] == 200
+    assert ask(limits, client=other)["status"] == (429 if same else 200)
+
+
 def test_an_address_makes_few_keys_a_minute() -> None:
     limits = Limits(app, 100, 100)
     answers = [ask(limits, "POST", "/keys", key=f"Bearer {number}") for number in range(11)]

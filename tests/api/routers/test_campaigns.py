@@ -7,6 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
+from api.planning import Plans
+from api.routers import campaigns as routes
 from ledger.store import accounts
 from tests.api.routers.test_dispatch import jobs, offer
 from tests.api.routers.test_jobs import document, put
@@ -95,6 +97,37 @@ def test_a_key_dispatches_no_more_than_it_may_spend(fair: Stage) -> None:
     assert less.status_code == 202, less.text
     [key] = fair.client.get("/keys", headers=auth(made["key"])).json()
     assert key["left_micro_today"] == str(9_999_999 - 8_000_100)
+
+
+def test_so_many_of_one_owner_are_under_way(fair: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(routes, "UNDER_WAY_MAX", 1)
+    one, other = new_key(fair, "buyer"), new_key(fair, "buyer")
+    first = fair.post("/dispatch", jobs(fair), key=one["key"], Idempotency_Key="first")
+    left = [key["left_micro_today"] for key in fair.client.get("/keys", headers=auth(one["key"])).json()]
+    more = fair.post("/dispatch", jobs(fair), key=one["key"], Idempotency_Key="more")
+    assert (first.status_code, more.status_code) == (202, 429), more.text
+    assert fair.post("/dispatch", jobs(fair), key=one["key"], Idempotency_Key="first").json() == first.json()
+    assert [key["left_micro_today"] for key in fair.client.get("/keys", headers=auth(one["key"])).json()] == left
+    assert fair.post("/dispatch", jobs(fair), key=other["key"], Idempotency_Key="first").status_code == 202
+    assert fair.post(f"/dispatch/{first.json()['id']}/stop", key=one["key"]).json()["ended"]
+    again = fair.post("/dispatch", jobs(fair), key=one["key"], Idempotency_Key="more")
+    assert again.status_code == 202, again.text
+
+
+def test_plans_beyond_what_is_made_at_once_are_told_so(fair: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = new_key(fair, "buyer")
+    number = fair.post("/dispatch", jobs(fair), key=made["key"], Idempotency_Key="one").json()["id"]
+    monkeypatch.setattr(fair.services, "plans", Plans(at_once=1, waiting_max=0))
+    with fair.services.plans.turn("somebody else"):
+        for response in (
+            fair.post("/dispatch/preview", jobs(fair)),
+            fair.post(f"/dispatch/{number}/advance", key=made["key"]),
+        ):
+            assert (response.status_code, response.headers["retry-after"]) == (429, "1")
+        # It is kept, and moved when there is room.
+        kept = fair.post("/dispatch", jobs(fair), key=made["key"], Idempotency_Key="two")
+        assert (kept.status_code, kept.json()["steps"]) == (202, [])
+    assert fair.post(f"/dispatch/{kept.json()['id']}/advance", key=made["key"]).status_code == 200
 
 
 def test_words_of_time_mean_what_they_meant_when_the_request_came_first(fair: Stage) -> None:

@@ -13,6 +13,7 @@ from ledger.store.campaigns import (
     StepState,
     campaign,
     campaigns,
+    count_unended,
     create_campaign,
     keep_plan,
     named_campaign,
@@ -64,8 +65,10 @@ def test_a_campaign_is_found_by_its_key_and_while_it_goes_on(store: Store) -> No
     assert named_campaign(store, PLACE, OTHER, "mine") == other
     assert named_campaign(store, PLACE, OWNER, "none") is None
     assert unended(store, PLACE) == [first, other]
+    assert [count_unended(store, PLACE, owner) for owner in (OWNER, OTHER)] == [1, 1]
     keep_plan(store, first, [], "over", ended=True)
     assert unended(store, PLACE) == [other]
+    assert [count_unended(store, PLACE, owner) for owner in (OWNER, OTHER)] == [0, 1]
 
 
 def test_plan_on_an_older_version_keeps_nothing(store: Store) -> None:
