@@ -2,6 +2,7 @@
 
 import logging
 import time
+from asyncio import Semaphore
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -59,6 +60,8 @@ from ledger import (
 log = logging.getLogger("api")
 
 _STOP_S = 10
+# Answers of the node that may be in memory together, each bounded (api/routers/rpc.py).
+_PASSED_ON_AT_ONCE = 16
 _INDEX_PAUSE_S = 0.2
 # What an account on a chain of our own is given, once it has less than half of it: some thousand transactions.
 _GAS_WEI = 10**18
@@ -96,6 +99,7 @@ class Services:
         self.feed = Feed(store)
         self.audits = Audits(self.market)
         self.plans = Plans()
+        self.passing_on = Semaphore(_PASSED_ON_AT_ONCE)
         self._gas = Lock()
         self._stop = Flag()
         self._threads: list[Thread] = []

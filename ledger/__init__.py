@@ -145,7 +145,7 @@ from ledger.sending.drafts import Sent
 from ledger.sending.envelope import UnsignedTransaction, read_signed
 from ledger.sending.fees import FeePolicy
 from ledger.sending.sender import IntentStatus, Sender
-from ledger.settings import Secret, Settings, explain_settings, read_settings
+from ledger.settings import Secret, Settings, explain_settings, read_settings, urls_of
 from ledger.standard import CLASSES, Amount, Entry, Standard, load_standard, used_benchmarks
 from ledger.store import board, past, queries
 from ledger.store.accounts import Accounts, ApiKey, Begun, Turn
@@ -230,7 +230,8 @@ __all__ = [
     "seed_standard", "send_together", "share_down", "share_up", "sign_order", "sign_permit", "sign_reading",
     "sign_withdrawal", "signed_by_contract", "signed_order", "signer_from_key_file", "signer_from_mnemonic",
     "signer_from_mnemonic_file", "site_record", "snapshot", "start_of_hour", "supply_curve", "tick_at_or_above",
-    "tick_at_or_below", "tier_of", "tier_report", "typed_data", "unit_price_down", "unit_price_up", "usage_root",
+    "tick_at_or_below", "tier_of", "tier_report", "typed_data", "unit_price_down", "unit_price_up",
+    "urls_of", "usage_root",
     "used_benchmarks", "verify_reading", "whole_units", "with_prefixes", "withdraw_announcement",
     "withdrawal_typed_data",
 ]  # fmt: skip

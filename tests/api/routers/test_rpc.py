@@ -1,10 +1,14 @@
 """A wallet's way to the node: what reads, and what is signed; nothing that changes the chain otherwise."""
 
 import json
+from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from api.routers import rpc
 from api.routers.rpc import BATCH_MAX, METHODS, plainly, read_calls, refuse
+from ledger import Secret
 from tests.api.stage import Stage
 
 
@@ -63,3 +67,27 @@ def test_what_json_allows_reaches_the_node(stage: Stage) -> None:
         body = f'{{"jsonrpc": "2.0", "id": 1, "method": "eth_getBalance", "params": [{odd}]}}'
         assert stage.client.post("/rpc", content=body.encode()).status_code == 200, odd[:20]
     assert stage.client.get("/health/live").status_code == 200
+
+
+def asked(stage: Stage, monkeypatch: pytest.MonkeyPatch, *urls: str) -> Any:
+    """What a call answers while these are the nodes."""
+    ledger = replace(stage.settings.ledger, rpc_url=Secret(",".join(urls)))
+    monkeypatch.setattr(stage.services, "settings", replace(stage.settings, ledger=ledger))
+    response = stage.client.post("/rpc", json=call("eth_getBlockByNumber", "latest", False))
+    assert response.status_code == 200, response.text
+    return response.json()
+
+
+def test_of_several_nodes_the_first_that_answers_is_passed_on(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    nobody, node = "http://127.0.0.1:1", stage.world.url
+    head = asked(stage, monkeypatch, node)["result"]["number"]
+    assert asked(stage, monkeypatch, nobody, node)["result"]["number"] == head
+    assert asked(stage, monkeypatch, node, nobody)["result"]["number"] == head
+    assert asked(stage, monkeypatch, nobody, nobody)["error"]["code"] == -32_603
+
+
+def test_an_answer_that_is_too_long_is_not_held(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rpc, "ANSWER_BYTES_MAX", 100)
+    assert asked(stage, monkeypatch, stage.world.url)["error"]["code"] == -32_005
+    monkeypatch.setattr(rpc, "ANSWER_BYTES_MAX", 10**6)
+    assert "result" in asked(stage, monkeypatch, stage.world.url)
