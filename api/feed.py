@@ -30,7 +30,8 @@ class News:
 class Listener:
     """One stream's queue. One that is too slow is ended, and resumes from where it was."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, address: str = "") -> None:
+        self.address = address
         self._loop = loop
         self._queue: deque[News] = deque()
         self._ready = asyncio.Event()
@@ -47,8 +48,10 @@ class Listener:
             self._loop.call_soon_threadsafe(self._finish)
 
     def _take(self, news: list[News]) -> None:
-        self._queue.extend(news)
+        self._queue.extend(() if self.ended else news)
         if len(self._queue) > _WAITING_MAX:
+            # Whoever reads nothing at all would have it grow with every block.
+            self._queue.clear()
             self.ended = True
         self._ready.set()
 
@@ -110,6 +113,11 @@ class Feed:
     def listeners(self) -> int:
         return len(self._listeners)
 
+    def listeners_at(self, address: str) -> int:
+        """How many listen from one address."""
+        with self._lock:
+            return sum(one.address == address for one in self._listeners)
+
     def look(self) -> None:
         """One look: tells all listeners what came since the last."""
         head = queries.head(self._store)
@@ -125,7 +133,11 @@ class Feed:
         with self._lock:
             listeners = tuple(self._listeners)
         for one in listeners:
-            one.give(news)
+            if one.ended:
+                # Its stream may hang at a caller who takes nothing: the place is free.
+                self.leave(one)
+            else:
+                one.give(news)
 
     def since(self, block: int, block_hash: str, head: Head) -> list[News]:
         """What came after a block: a reorganisation where it is no longer there, then every block with something in it,

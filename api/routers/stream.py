@@ -5,28 +5,40 @@ import re
 from collections.abc import AsyncIterator
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Depends, Header, Request
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
 from api.auth import Work
 from api.errors import TooMany, problems
 from api.feed import Listener, News
+from api.limits import address_of
 from api.nouns import Noun
 
 router = Noun(prefix="/stream", tags=["stream"], responses=problems(422, 429, 503))
 
-LISTENERS_MAX = 1_000
+LISTENERS_MAX, OF_ONE_MAX = 1_000, 100
+"""How many may listen, and how many from one address: whoever takes every place silences everybody else's page."""
+
 _PLACE = re.compile(r"([0-9]{1,18}):(0x[0-9a-f]{64})")
+
+
+# Before the answer begins: once it has, there is no other status.
+async def address_with_room(work: Work, request: Request) -> str:
+    """Where the caller listens from. Raises TooMany."""
+    address = address_of(request.scope)
+    if work.feed.listeners >= LISTENERS_MAX or work.feed.listeners_at(address) >= OF_ONE_MAX:
+        raise TooMany("Too many listen already.", "Ask for /products now and then instead.", {"Retry-After": "30"})
+    return address
 
 
 # A thread for each listener would be one too many: this is the one route that runs on the event loop.
 @router.get("", response_class=EventSourceResponse, summary="Blocks as they come")
 async def stream(
-    work: Work, last_event_id: Annotated[str | None, Header(max_length=200)] = None
+    work: Work,
+    address: Annotated[str, Depends(address_with_room)],
+    last_event_id: Annotated[str | None, Header(max_length=200)] = None,
 ) -> AsyncIterator[ServerSentEvent]:
-    if work.feed.listeners >= LISTENERS_MAX:
-        raise TooMany("Too many listen already.", "Ask for /products now and then instead.", {"Retry-After": "30"})
-    listener = Listener(asyncio.get_running_loop())
+    listener = Listener(asyncio.get_running_loop(), address)
     work.feed.listen(listener)
     try:
         seen = _PLACE.fullmatch(last_event_id or "")

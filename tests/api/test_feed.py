@@ -88,11 +88,32 @@ def test_blocks_name_whom_they_touch_and_reorganisations_are_told(world: World, 
 def test_a_stream_that_is_too_slow_is_ended() -> None:
     async def flood() -> bool:
         listener = Listener(asyncio.get_running_loop())
-        listener.give([News("block", "{}")] * (REPLAYED_MAX + 1))
+        for _ in range(3):
+            listener.give([News("block", "{}")] * (REPLAYED_MAX + 1))
         await asyncio.sleep(0.01)
-        return listener.ended
+        return listener.ended and not listener._queue
 
     assert asyncio.run(flood())
+
+
+def test_a_place_is_free_where_nobody_takes_what_comes(world: World, store: Store) -> None:
+    index, feed = Index(world.market, store), Feed(store)
+    list(index.advance())
+    feed.look()
+
+    async def listen() -> list[int]:
+        stuck, good = (Listener(asyncio.get_running_loop(), address) for address in ("1.1.1.1", "1.1.1.2"))
+        for one in (stuck, good, Listener(asyncio.get_running_loop(), "1.1.1.1")):
+            feed.listen(one)
+        before = feed.listeners_at("1.1.1.1")
+        stuck.give([News("block", "{}")] * (REPLAYED_MAX + 1))
+        await asyncio.sleep(0.01)
+        await asyncio.to_thread(feed.look)
+        return [before, feed.listeners_at("1.1.1.1"), feed.listeners_at("1.1.1.2")]
+
+    world.market.bid(world.product(), 10, tick=100).send(world.buyer)
+    list(index.advance())
+    assert asyncio.run(listen()) == [2, 1, 1]
 
 
 def test_close_ends_every_stream() -> None:

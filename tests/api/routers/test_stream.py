@@ -2,7 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from time import monotonic, sleep
 
+import pytest
+
+from api.routers import stream
 from tests.api.stage import Stage
 
 
@@ -49,6 +53,25 @@ def test_a_stream_cut_off_before_a_reorganisation_is_told_of_it(stage: Stage) ->
     for last in (f"{head}:0x{'00' * 32}", f"{head + 500}:0x{'00' * 32}"):
         with stage.client.stream("GET", "/stream", headers={"Last-Event-ID": last}, timeout=20) as response:
             assert next(events(response.iter_lines()))["event"] == "reorg"
+
+
+def until(stage: Stage, listeners: int) -> None:
+    deadline_s = monotonic() + 60
+    while stage.services.feed.listeners != listeners:
+        assert monotonic() < deadline_s, stage.services.feed.listeners
+        sleep(0.01)
+
+
+@pytest.mark.parametrize("most", ["LISTENERS_MAX", "OF_ONE_MAX"])
+def test_one_too_many_is_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch, most: str) -> None:
+    until(stage, 0)
+    monkeypatch.setattr(stream, most, 1)
+    with stage.client.stream("GET", "/stream", timeout=20) as response:
+        assert response.status_code == 200
+        until(stage, 1)
+        refused = stage.client.get("/stream")
+        assert (refused.status_code, refused.headers["retry-after"]) == (429, "30")
+        assert refused.json()["type"] == "/problems/TooMany"
 
 
 def test_nonsense_is_a_fresh_stream(stage: Stage) -> None:
