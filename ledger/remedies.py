@@ -88,7 +88,7 @@ REMEDIES: Mapping[str, str] = {
     "Delivery_NothingToExpire": "Site {site} owes nothing of this product any more.",
     # The tokens, by OpenZeppelin
     "ERC20InsufficientAllowance": "Approve {spender} for {needed}.",
-    "ERC20InsufficientBalance": "{sender} holds {balance}; {needed} is needed.",
+    "ERC20InsufficientBalance": "{sender} holds {balance}; {needed} is needed (`faucet` makes test dollars).",
     "ERC20InvalidApprover": "The zero address approves nobody.",
     "ERC20InvalidReceiver": "Send the money to an account that exists.",
     "ERC20InvalidSender": "The zero address sends nothing.",

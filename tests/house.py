@@ -47,7 +47,7 @@ LAYERS = {
             "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
-            "store.catalogue audit.acts audit.duties audit.proofs",
+            "history.writer store.catalogue audit.acts audit.duties audit.proofs",
             "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment "
             "keeping.backlog "
             "history.index audit.headers "
@@ -55,7 +55,7 @@ LAYERS = {
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
             "dispatch.progress dispatch.purse cli.session demo.stage",
             "agent.reporting audit.run dispatch.campaign dispatch.documents cli.placements "
-            "cli.verbs cli.index cli.keeper cli.node cli.governance cli.outbox "
+            "cli.verbs cli.door cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
             "agent.agent cli.audit cli.dispatch cli.quality demo.day demo.live",
             "cli.agent",

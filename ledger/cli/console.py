@@ -2,7 +2,7 @@
 
 import dataclasses
 import json
-import re
+import shutil
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from enum import Enum
@@ -14,12 +14,16 @@ from rich.table import Table
 from rich.text import Text
 
 from ledger.action import Action, Costs, Outcome, Preview
+from ledger.cli.tables import fitting_widths, record_lines, spilled_lines
 from ledger.errors import InputError, LedgerError, Reverted
 from ledger.sending.fees import WEI_PER_GWEI
 from ledger.units import format_usd
 
 # What numbers a thing is no amount: it has no thousands.
 _NUMBERED = {"block", "chain", "code", "lease", "round", "site", "slot", "tick"}
+
+_ENDLESS = 10_000
+"""How wide a line may be that goes to a file or to another program: each row stays one line there."""
 
 WEI_PER_COIN = WEI_PER_GWEI * 10**9
 
@@ -32,7 +36,7 @@ class Console:
 
     def __init__(self, as_json: bool) -> None:
         self._as_json = as_json
-        self._terminal = Terminal(highlight=False)
+        self._terminal = Terminal(highlight=False, width=shutil.get_terminal_size((_ENDLESS, 25)).columns)
 
     def table(self, header: Sequence[str], rows: Sequence[Sequence[Any]], title: str) -> None:
         """Rows of values under a header; numbers stand to the right. In JSON, a list of objects by header."""
@@ -40,21 +44,26 @@ class Console:
             self.document([dict(zip(map(_key, header), row, strict=True)) for row in rows])
             return
         self._terminal.print(Text(title, style="bold"), soft_wrap=True)
+        if not rows:
+            self._terminal.print(Text("Nothing yet."))
+            return
+        cells = [[_shown(name, value) for name, value in zip(header, row, strict=True)] for row in rows]
+        numeric = [all(isinstance(row[place], int) for row in rows) for place in range(len(header))]
+        widths = fitting_widths(header, cells, self._terminal.width)
+        if widths is None:
+            self._spilled(header, cells, numeric)
+            return
         table = Table(box=SIMPLE_HEAD, pad_edge=False)
-        fixed = self._fixed(header, rows)
-        for place, name in enumerate(header):
-            numeric = bool(rows) and all(isinstance(row[place], int) for row in rows)
-            table.add_column(name, justify="right" if numeric else "left", no_wrap=place in fixed, overflow="fold")
-        for row in rows:
-            table.add_row(*(Text(_shown(name, value)) for name, value in zip(header, row, strict=True)))
-        self._terminal.print(table if rows else Text("Nothing yet."))
+        for name, number, width in zip(header, numeric, widths, strict=True):
+            table.add_column(name, justify="right" if number else "left", width=width, overflow="fold")
+        for line in cells:
+            table.add_row(*map(Text, line))
+        self._terminal.print(table)
 
-    def _fixed(self, header: Sequence[str], rows: Sequence[Sequence[Any]]) -> set[int]:
-        """Columns that do not wrap: the numbers, unless they leave no room: a number that is cut is a wrong one."""
-        found = {place for place, name in enumerate(header) if all(_is_number(name, row[place]) for row in rows)} | {0}
-        cells = (list(header), *([_shown(n, v) for n, v in zip(header, row, strict=True)] for row in rows))
-        width = sum(max(len(line[place]) for line in cells) + 3 for place in found)
-        return found if width + 11 * (len(header) - len(found)) <= self._terminal.width else set()
+    def _spilled(self, header: Sequence[str], cells: Sequence[Sequence[str]], numeric: Sequence[bool]) -> None:
+        styles = {"head": "bold", "row": "", "below": "dim"}
+        for text, kind in spilled_lines(header, cells, numeric, self._terminal.width):
+            self._terminal.print(Text(text, style=styles[kind]), soft_wrap=True)
 
     def lines(self, title: str, lines: Iterable[str]) -> None:
         """Sentences under a title, each on lines of its own; in JSON, a list."""
@@ -71,10 +80,9 @@ class Console:
             self.document({_key(name): value for name, value in facts.items()})
             return
         self._terminal.print(Text(title, style="bold"), soft_wrap=True)
-        table = Table(show_header=False, box=None)
-        for name, value in facts.items():
-            table.add_row(Text(name, style="dim"), Text(_shown(name, value)))
-        self._terminal.print(table)
+        told = [(name, _shown(name, value)) for name, value in facts.items()]
+        for name, line in record_lines(told, self._terminal.width):
+            self._terminal.print(Text.assemble(" ", (name, "dim"), "  ", line), soft_wrap=True)
 
     def document(self, value: Any) -> None:
         """One JSON document."""
@@ -91,7 +99,8 @@ class Console:
         facts: dict[str, Any] = {"action": preview.title} if self._as_json else {}
         facts |= self._costs(preview.costs)
         if preview.refusal is None:
-            facts |= {"result": preview.result} if preview.result is not None else {}
+            # The number of a slot that may be another one by then is for machines.
+            facts |= {"result": preview.result} if self._as_json and preview.result is not None else {}
             facts |= {"gas at most": preview.gas, "fee at most": self._fee(preview.fee_wei or 0)}
         else:
             facts |= {"refused": preview.refusal.problem, "what to do": preview.refusal.remedy}
@@ -129,11 +138,6 @@ def exit_code(error: LedgerError) -> int:
 
 def _key(name: str) -> str:
     return name.replace(" ", "_").replace("-", "_")
-
-
-def _is_number(name: str, value: Any) -> bool:
-    """Whether it is shown as a number, perhaps with a unit of money: such a cell does not wrap."""
-    return re.fullmatch(r"[-\d,.]*( USD| ms)?", _shown(name, value)) is not None
 
 
 def _shown(name: str, value: Any) -> str:

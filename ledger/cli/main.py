@@ -13,8 +13,8 @@ import click
 from ledger.artifacts import MarketTerms
 from ledger.cli.agent import agent, measure_machine
 from ledger.cli.audit import audit
-from ledger.cli.console import Console
 from ledger.cli.dispatch import COMMANDS as DISPATCHING
+from ledger.cli.door import Door
 from ledger.cli.governance import COMMANDS as GOVERNING
 from ledger.cli.index import index
 from ledger.cli.keeper import keeper, queue
@@ -24,7 +24,7 @@ from ledger.cli.quality import COMMANDS as OF_SITES
 from ledger.cli.session import ADDRESS, CLASS, HOURS, PRODUCT, Reading, Session, in_session
 from ledger.cli.verbs import COMMANDS, site
 from ledger.deployment import Roles, deploy, seed_standard
-from ledger.errors import InputError, LedgerError
+from ledger.errors import InputError
 from ledger.keys import create_keystore
 from ledger.market import Market
 from ledger.model import Kind, Order
@@ -32,17 +32,6 @@ from ledger.prices import format_reference_price, price_micro
 from ledger.product import Grade, Product, class_name
 from ledger.settings import Secret, Settings, explain_settings, read_settings, variable_of
 from ledger.units import SECONDS_PER_HOUR, format_milli_units, format_time, format_units, format_usd
-
-
-class Door(click.Group):
-    """Ends with a sentence and an exit code where something with a name went wrong."""
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except LedgerError as error:
-            as_json = isinstance(ctx.obj, Session) and ctx.obj.as_json
-            ctx.exit(Console(as_json).error(error))
 
 
 @click.group(cls=Door, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
@@ -235,7 +224,7 @@ def depth(session: Session, product: Product, round_: int | None) -> None:
     chosen = market.current_round() if round_ is None else round_
     found, tick_size_micro = market.depth(product, chosen), market.tick_size_micro(product)
     rows = [
-        (tick, format_reference_price(price_micro(tick, tick_size_micro)), found.bids.get(tick), found.asks.get(tick))
+        (tick, _price(tick, tick_size_micro), found.bids.get(tick), found.asks.get(tick))
         for tick in sorted({*found.bids, *found.asks}, reverse=True)
     ]
     session.console.table(("tick", "price", "bids", "asks"), rows, f"Round {chosen} of {product.code}")
@@ -245,12 +234,23 @@ def depth(session: Session, product: Product, round_: int | None) -> None:
 @click.argument("product", type=PRODUCT)
 @click.option("--round", "round_", type=int, help="Only this round.")
 @click.option("--waiting", is_flag=True, help="Only those that are not settled.")
+@click.option("--mine", is_flag=True, help="Only your own bids and asks.")
 @in_session
-def orders(session: Session, product: Product, round_: int | None, waiting: bool) -> None:
+def orders(session: Session, product: Product, round_: int | None, waiting: bool, mine: bool) -> None:
     """The orders of PRODUCT."""
     found = session.market.orders(product, round_, waiting)
-    rows = [(one.index, one.round, one.kind.name, one.tick, one.units, _principal(one)) for one in found]
-    session.console.table(("slot", "round", "kind", "tick", "units", "whose"), rows, product.code)
+    if mine:
+        found = [one for one in found if one.kind is not Kind.OFFER and one.owner == session.owner]
+    size_micro = session.market.tick_size_micro(product)
+    rows = [
+        (one.index, one.round, one.kind.name, one.tick, _price(one.tick, size_micro), one.units, _principal(one))
+        for one in found
+    ]
+    session.console.table(("slot", "round", "kind", "tick", "price", "units", "whose"), rows, product.code)
+
+
+def _price(tick: int, tick_size_micro: int) -> str:
+    return format_reference_price(price_micro(tick, tick_size_micro))
 
 
 def _principal(order: Order) -> str:

@@ -1,5 +1,6 @@
 """One run of the command line: what it was told, what every command takes, and how values are written there."""
 
+import re
 import signal
 import sys
 import threading
@@ -19,7 +20,7 @@ from ledger.artifacts import load_deployment
 from ledger.chain import Chain, connect
 from ledger.cli.console import REFUSED, Console
 from ledger.delivery import Delivery
-from ledger.errors import InputError, LedgerError, UnreadableText
+from ledger.errors import BadKey, InputError, LedgerError, UnreadableText
 from ledger.keys import Signer, load_signer
 from ledger.market import Market
 from ledger.product import Grade, Product, Tier, class_id_of, grade_of, tier_of
@@ -95,6 +96,8 @@ class Session:
     @cached_property
     def signer(self) -> Signer:
         settings = self.settings
+        if settings.keystore and not settings.keystore.is_file():
+            raise BadKey(str(settings.keystore), "there is no such file", "Name another, or make one: `key new`.")
         if settings.keystore and not settings.passphrase and not settings.passphrase_file and _is_a_person():
             passphrase = click.prompt(f"Passphrase of {settings.keystore}", hide_input=True, err=True)
             settings = replace(settings, passphrase=Secret(passphrase))
@@ -187,6 +190,14 @@ def _noted(name: str) -> Callable[[click.Context, click.Parameter, Any], Any]:
 class Reading(click.Command):
     """A command with --json."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if re.fullmatch(r"-[\d.]+", error.option_name):
+                raise InputError(f"{error.option_name} is below zero.", "Name an amount above zero.") from None
+            raise
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.params.append(_flag("--json", "as_json", "For machines: one JSON document."))
@@ -241,12 +252,16 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
     @click.option("--tick", type=int, help="The limit as a tick of the grid, 1 to 1023.")
     @click.pass_obj
     def wrapped(session: Session, /, amount: str, price: str | None, tick: int | None, **said: Any) -> None:
+        if amount.replace(",", "").strip().isdigit():
+            # A bare number can only be units.
+            amount = f"{amount} units"
         product = said.pop("product") or _described(session, amount, said)
         wanted = session.standard.amount(amount, product.class_id, product.hours)
         if wanted.hours != product.hours:
             raise InputError(
                 f"{amount!r} is for {wanted.hours} hours, the product for {product.hours}.", "Say the length once."
             )
+        _require_one_limit(price, tick)
         limit: dict[str, int | None] = {"tick": tick}
         if price is not None:
             limit["price_micro"] = session.standard.price_micro(price, product.class_id, wanted.device)
@@ -254,6 +269,15 @@ def ordering(command: Callable[..., None]) -> Callable[..., None]:
         command(session, product, wanted.units, limit, **others)
 
     return _named_after(command, wrapped)
+
+
+def _require_one_limit(price: str | None, tick: int | None) -> None:
+    if (price is None) == (tick is None):
+        what = "no limit" if price is None else "two limits"
+        raise InputError(
+            f"The command names {what}.",
+            "Say --price '2.40 USD/H100-hour', or --tick; `compute-ledger products` shows last prices.",
+        )
 
 
 _DESCRIBING = ("place", "tier", "start", "duration", "grade", "class_id")

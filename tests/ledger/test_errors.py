@@ -89,7 +89,7 @@ EXAMPLES: tuple[tuple[LedgerError, str], ...] = (
     (
         refusal("ERC20InsufficientBalance", {"sender": "A", "balance": 1, "needed": 2}, {"needed": "2 USD"}),
         "OpenZeppelin refused: ERC20InsufficientBalance(sender=A, balance=1, needed=2 USD). "
-        "A holds 1; 2 USD is needed.",
+        "A holds 1; 2 USD is needed (`faucet` makes test dollars).",
     ),
 )
 

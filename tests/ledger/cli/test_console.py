@@ -53,6 +53,27 @@ def test_no_digit_is_lost_where_there_is_no_room(
     assert sum(letter.isdigit() for letter in capsys.readouterr().out) == 8 * 9 + 8
 
 
+def test_hash_is_never_cut_and_a_sentence_goes_on_below(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "60")
+    reason = "Deposit or approve more: 460.80 USD is needed, 0.00 USD is in reach of this account now."
+    Console(as_json=False).record("Bid", {"transaction": "0x" + "ab" * 32, "what to do": reason})
+    shown = capsys.readouterr().out
+    assert "0x" + "ab" * 32 in shown
+    told = shown.splitlines()[2:]
+    assert (len(told) > 1, all(len(line) <= 60 for line in told)) == (True, True)
+    assert " ".join(shown.split()).endswith(f"what to do {reason}")
+
+
+def test_what_goes_to_a_file_stays_one_line_a_row(capsys: pytest.CaptureFixture[str]) -> None:
+    Console(as_json=False).table(("name", "why"), [("a", "words " * 60), ("b", "more " * 60)], "Rows")
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines() if "words" in line or "more" in line] == [
+        "a",
+        "b",
+    ]
+
+
 def test_numbers_of_things_have_no_thousands(capsys: pytest.CaptureFixture[str]) -> None:
     Console(as_json=False).record("Round", {"round": 29_922_816, "units": 29_922_816})
     assert capsys.readouterr().out.split()[1:] == ["round", "29922816", "units", "29,922,816"]

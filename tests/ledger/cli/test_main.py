@@ -141,6 +141,9 @@ def test_prices_depth_orders_and_products_are_those_of_the_chain(shell: Shell, a
         ("OFFER", 300, f"site {site}"),
         ("BID", 200, BUYER.address),
     ]
+    assert [row["price"] for row in listed] == ["2.144 USD per H100-hour", "2.304 USD per H100-hour"]
+    own = shell("orders", product.code, "--mine", "--json", who=BUYER).json
+    assert [(row["kind"], row["whose"]) for row in own] == [("BID", BUYER.address)]
     assert shell("price", product.code, "--round", round_, "--json").json["cleared"] is False
     world.finish(product, round_)
     priced = shell("price", product.code, "--json").json

@@ -52,12 +52,14 @@ def test_product_is_what_its_parts_say(shell: Shell, anvil_world: World, words: 
         (("--units", "2xH100", "--start", START, "--class", "huge"), "no class called 'huge'"),
         (("--units", "2xT4", "--start", START, "--class", "ai_large"), "is not rated in AI_LARGE"),
         (("--units", "two", "--start", START, "--tick", "1"), "no device called 'two'"),
+        (("--units", "8,000", "--start", START), "names no limit. Say --price"),
+        (("--units", "8000", "--start", START, "--tick", "1", "--price", "2 USD/H100-hour"), "names two limits"),
     ],
 )
 def test_what_cannot_be_understood_is_told(shell: Shell, words: tuple[str, ...], complaint: str) -> None:
     exit_code, said = bid_for(shell, *words)
     assert exit_code == 2
-    assert complaint in said
+    assert complaint in " ".join(said.split()).replace('", "remedy": "', " ")
 
 
 def test_limit_is_a_price_or_a_tick(shell: Shell, anvil_world: World) -> None:
@@ -89,8 +91,21 @@ def test_address_that_is_none_is_told(bare_shell: Shell) -> None:
     assert "it is no address" in said.err
 
 
+def test_amount_below_zero_is_told_as_one(bare_shell: Shell) -> None:
+    said = bare_shell("deposit", "-5")
+    assert (said.code, "-5 is below zero" in said.err) == (2, True)
+    assert bare_shell("deposit", "--5").code == 2
+
+
+def test_keystore_that_is_not_there_is_told_before_a_passphrase_is_asked_for(bare_shell: Shell, tmp_path: Path) -> None:
+    said = bare_shell("--keystore", tmp_path / "none.json", "key", "show")
+    assert (said.code, "there is no such file" in said.err) == (2, True)
+
+
 def test_passphrase_is_not_asked_for_where_nobody_sits(bare_shell: Shell, tmp_path: Path) -> None:
-    said = bare_shell("--keystore", tmp_path / "key.json", "key", "show")
+    keystore = tmp_path / "key.json"
+    keystore.touch()
+    said = bare_shell("--keystore", keystore, "key", "show")
     assert said.code == 2
     assert "COMPUTE_LEDGER_PASSPHRASE_FILE" in said.err
 
