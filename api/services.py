@@ -14,8 +14,8 @@ from api.audits import Audits
 from api.errors import NotReady
 from api.feed import Feed
 from api.moving import Mover
-from api.planning import Plans
 from api.settings import ApiSettings
+from api.turns import Turns
 from api.vault import Vault
 from ledger import (
     DEVELOPMENT_MNEMONIC,
@@ -98,7 +98,7 @@ class Services:
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
         self.audits = Audits(self.market)
-        self.plans = Plans()
+        self.plans, self.proofs = Turns("plans"), Turns("proofs")
         self.passing_on = Semaphore(_PASSED_ON_AT_ONCE)
         self._gas = Lock()
         self._stop = Flag()

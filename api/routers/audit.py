@@ -75,7 +75,7 @@ def read_audit(work: Work) -> AuditShape:
     return audit_shape(work.audits.last)
 
 
-@router.post("", status_code=202, summary="Start an audit, unless one runs")
+@router.post("", status_code=202, summary="Start an audit, unless one runs or ended a moment ago")
 def start_audit(work: Work) -> AuditShape:
     work.audits.start()
     return audit_shape(work.audits.last)

@@ -30,14 +30,21 @@ def test_only_one_runs_at_a_time_and_shows_how_far_it_is(monkeypatch: pytest.Mon
         return Report(), None
 
     monkeypatch.setattr(module, "run_audit", run)
-    audits = Audits(cast("Market", None))
+    now_s = [100.0]
+    audits = Audits(cast("Market", None), lambda: now_s[0])
     assert audits.last.state == "none"
     assert [audits.start(), audits.start()] == [True, False]
     sleep(0.05)
     assert (audits.last.step, audits.last.done, audits.last.whole) == ("blocks", 3, 9)
+    now_s[0] += 7
     go.set()
     wait(audits)
+    assert (audits.last.state, audits.last.took_ms) == ("faults", 7_000)
+    # Anybody may start one: it rests for as long as it took.
+    now_s[0] += 6.9
+    assert not audits.start()
     assert audits.last.state == "faults"
+    now_s[0] += 0.2
     assert audits.start()
     wait(audits)
 

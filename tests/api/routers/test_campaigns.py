@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from sqlalchemy import delete
 
-from api.planning import Plans
 from api.routers import campaigns as routes
+from api.turns import Turns
 from ledger.store import accounts
 from tests.api.routers.test_dispatch import jobs, offer
 from tests.api.routers.test_jobs import document, put
@@ -117,7 +117,7 @@ def test_so_many_of_one_owner_are_under_way(fair: Stage, monkeypatch: pytest.Mon
 def test_plans_beyond_what_is_made_at_once_are_told_so(fair: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     made = new_key(fair, "buyer")
     number = fair.post("/dispatch", jobs(fair), key=made["key"], Idempotency_Key="one").json()["id"]
-    monkeypatch.setattr(fair.services, "plans", Plans(at_once=1, waiting_max=0))
+    monkeypatch.setattr(fair.services, "plans", Turns("plans", at_once=1, waiting_max=0))
     with fair.services.plans.turn("somebody else"):
         for response in (
             fair.post("/dispatch/preview", jobs(fair)),

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.routers.results import is_plain_path
+from api.turns import Turns
 from ledger import MeterReading, read_proven, reading_domain, sign_reading, usage_root, verify_reading
 from tests.api.routers.test_jobs import put, running, signed_in
 from tests.api.stage import Stage, staged
@@ -125,3 +126,11 @@ def test_readings_are_proven_against_the_report(folder: Path) -> None:
         for wrong in (fewer, {**body, "signatures": []}, {**body, "readings": [*reversed(body["readings"])]}):
             assert put(stage, f"{path}/result", sent(**wrong), run.provider).status_code == 422
         assert put(stage, f"{path}/result", sent(**body), run.provider).status_code == 201
+
+
+def test_proofs_beyond_what_is_made_at_once_are_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage.services, "proofs", Turns("proofs", at_once=1, waiting_max=0))
+    path = f"/leases/{stage.lease}/readings/0"
+    with stage.services.proofs.turn("somebody else"):
+        assert stage.client.get(path).status_code == 429
+    assert stage.client.get(path).status_code == 404

@@ -6,15 +6,15 @@ from time import monotonic, sleep
 import pytest
 
 from api.errors import TooMany
-from api.planning import Plans
+from api.turns import Turns
 
 WITHIN_S = 60.0
 
 
 class Caller:
-    """Plans in a thread of its own until it is let go."""
+    """Turns in a thread of its own until it is let go."""
 
-    def __init__(self, plans: Plans, address: str) -> None:
+    def __init__(self, plans: Turns, address: str) -> None:
         self.begun, self.let_go = Event(), Event()
         self.refused = False
         self._plans, self._address = plans, address
@@ -35,7 +35,7 @@ class Caller:
         assert not self._thread.is_alive()
 
 
-def waits(plans: Plans, count: int) -> None:
+def waits(plans: Turns, count: int) -> None:
     """Until so many are in the queue or at work."""
     deadline_s = monotonic() + WITHIN_S
     while plans._asked.total() != count:
@@ -44,7 +44,7 @@ def waits(plans: Plans, count: int) -> None:
 
 
 def test_so_many_at_once_so_many_wait_and_the_rest_are_told() -> None:
-    plans = Plans(at_once=1, waiting_max=2, of_one_max=2, wait_s=WITHIN_S)
+    plans = Turns("plans", at_once=1, waiting_max=2, of_one_max=2, wait_s=WITHIN_S)
     first = Caller(plans, "one")
     assert first.begun.wait(WITHIN_S)
     second = Caller(plans, "one")
@@ -70,7 +70,7 @@ def test_so_many_at_once_so_many_wait_and_the_rest_are_told() -> None:
 
 
 def test_who_waits_too_long_is_told_and_counts_no_more() -> None:
-    plans = Plans(at_once=1, waiting_max=1, of_one_max=2, wait_s=0.0)
+    plans = Turns("plans", at_once=1, waiting_max=1, of_one_max=2, wait_s=0.0)
     with plans.turn("one"):
         for _ in range(3):
             with pytest.raises(TooMany), plans.turn("one"):
@@ -81,7 +81,7 @@ def test_who_waits_too_long_is_told_and_counts_no_more() -> None:
 
 
 def test_a_plan_that_fails_makes_room() -> None:
-    plans = Plans(at_once=1, waiting_max=0, of_one_max=1)
+    plans = Turns("plans", at_once=1, waiting_max=0, of_one_max=1)
     for _ in range(3):
         with pytest.raises(ZeroDivisionError), plans.turn("one"):
             raise ZeroDivisionError
