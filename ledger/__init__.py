@@ -47,7 +47,8 @@ from ledger.dispatch.desk import DispatchDesk
 from ledger.dispatch.jobfile import JobLine, job_of, read_job_lines
 from ledger.dispatch.preview import DispatchPreview, Purchase
 from ledger.dispatch.problem import JobSpec
-from ledger.dispatch.progress import CampaignState, redeem_steps
+from ledger.dispatch.state import CampaignState
+from ledger.dispatch.steps import redeem_steps
 from ledger.dispatch.tiers import TierPair, tier_report
 from ledger.eip712 import Domain
 from ledger.errors import (

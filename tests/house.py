@@ -33,12 +33,12 @@ LAYERS = {
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurmfolder agent.slurmjob agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
-            "store.leases dispatch.groups dispatch.rules agent.slurm agent.kubernetes cli.jobtext",
+            "store.leases dispatch.groups dispatch.rules dispatch.holdings agent.slurm agent.kubernetes cli.jobtext",
             "dispatch.reach dispatch.feasible dispatch.reasons "
-            "store.turns "
+            "store.turns dispatch.progress dispatch.resale "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
-            "sending.wire dispatch.flow dispatch.gangs dispatch.optimal store.standing",
+            "sending.wire dispatch.flow dispatch.gangs dispatch.optimal dispatch.state store.standing",
             "dispatch.split dispatch.duals dispatch.certificate "
             "sending.drafts sending.gaps sending.relayed sending.places",
             "sending.tracker dispatch.planner dispatch.parts dispatch.staying",
@@ -53,12 +53,12 @@ LAYERS = {
             "history.index audit.headers "
             "audit.replay cli.console",
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
-            "dispatch.progress dispatch.purse cli.session demo.stage",
-            "agent.reporting audit.run dispatch.campaign dispatch.documents cli.placements "
+            "dispatch.purse dispatch.steps dispatch.taking cli.session demo.stage",
+            "agent.reporting audit.run dispatch.agenda dispatch.outcomes dispatch.documents cli.placements "
             "cli.verbs cli.door cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
-            "agent.agent cli.audit cli.dispatch cli.quality demo.day demo.live",
-            "cli.agent",
+            "agent.agent dispatch.campaign cli.audit cli.quality demo.day demo.live",
+            "cli.agent cli.dispatch",
             "cli.main",
             "demo.board demo.stream",
             "demo.main up",

@@ -55,7 +55,7 @@ class JobStateShape(Shape):
 
 
 class StepShape(Shape):
-    """One step: a bid, a split or a redemption, and what came of it; `text` says why one was refused."""
+    """One step: a bid, a split, a redemption or an ask, and what came of it; `text` says why one was refused."""
 
     number: int
     kind: str
@@ -77,18 +77,26 @@ class StepShape(Shape):
 
 class StateShape(Shape):
     """A dispatch as it stands. It moves by itself every few seconds, and at once by /advance. `note` says what it waits
-    for."""
+    for. What it bought and no job needs is sold again, until its hours trade no more: `sold_micro` came of that,
+    `unused_units` are left, which cost `unused_micro`, and `selling_unit_hours` stand in asks. `balance_micro` is what
+    the owner's free cash is more than without it: what came back and was sold, less what was paid and is in escrow."""
 
     id: int
     owner: str
-    phase: str = Field(examples=["buying"], description="buying, redeeming, running, waiting or ended")
+    phase: str = Field(examples=["buying"], description="buying, redeeming, running, selling, waiting or ended")
     ended: bool
+    stopped: bool = Field(description="its owner wants no more of it")
     jobs: list[JobStateShape]
     steps: list[StepShape]
     escrow_micro: Micro
     spent_micro: Micro
     refunded_micro: Micro
+    sold_micro: Micro
+    balance_micro: Micro
+    sold_unit_hours: int
+    selling_unit_hours: int
     unused_units: int
+    unused_micro: Micro
     note: str
     links: Links
 
@@ -177,7 +185,7 @@ def advance_dispatch(
         return state_shape(found.state())
 
 
-@router.post("/{id}/stop", summary="Buy and redeem no more; what runs takes its course")
+@router.post("/{id}/stop", summary="Buy and redeem no more: what it holds is sold, what runs takes its course")
 def stop_dispatch(work: Work, caller: Someone, number: Annotated[InNumber, InPath(alias="id")]) -> StateShape:
     signing_key(caller, _BUYER)
     return state_shape(_mine(work, caller, number).stop())
@@ -219,6 +227,7 @@ def state_shape(found: CampaignState) -> StateShape:
         owner=found.owner,
         phase=str(found.phase),
         ended=found.ended,
+        stopped=found.stopped,
         jobs=[
             JobStateShape(
                 job=one.job,
@@ -239,7 +248,12 @@ def state_shape(found: CampaignState) -> StateShape:
         escrow_micro=micro(found.escrow_micro),
         spent_micro=micro(found.spent_micro),
         refunded_micro=micro(found.refunded_micro),
+        sold_micro=micro(found.sold_micro),
+        balance_micro=micro(found.balance_micro),
+        sold_unit_hours=found.sold_unit_hours,
+        selling_unit_hours=found.selling_unit_hours,
         unused_units=found.unused_units,
+        unused_micro=micro(found.unused_micro),
         note=found.note,
         links=Links(status=f"/dispatch/{found.number}"),
     )

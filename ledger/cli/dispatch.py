@@ -22,7 +22,7 @@ from ledger.dispatch.desk import DispatchDesk
 from ledger.dispatch.documents import doubts, open_documents
 from ledger.dispatch.jobfile import JobLine, example_csv, read_job_lines, trace_csv
 from ledger.dispatch.preview import DispatchPreview
-from ledger.dispatch.progress import CampaignState
+from ledger.dispatch.state import CampaignState
 from ledger.dispatch.tiers import tier_report
 from ledger.errors import InputError, Unavailable
 from ledger.history.index import Index
@@ -117,9 +117,17 @@ def show(session: Session, number: int) -> None:
 @click.argument("number", type=int)
 @in_session
 def stop(session: Session, number: int) -> None:
-    """Let dispatch NUMBER buy and redeem no more; what stands takes its course."""
-    with _desk(session) as (desk, _):
-        show_state(session, Campaigns(desk, session.store).open(number).stop())
+    """Let dispatch NUMBER buy and redeem no more: what it holds is sold again, what runs takes its course."""
+    session.sends = session.has_key
+    with _desk(session) as (desk, refresh):
+        campaign = Campaigns(desk, session.store, refresh).open(number)
+        state = campaign.stop()
+        if session.has_key and session.signer.address == state.owner:
+            with suppress(Unavailable):
+                state = campaign.advance(session.signer)
+        show_state(session, state)
+    if not state.ended:
+        click.echo(f"`compute-ledger dispatch --resume {number}` sees it through.", err=True)
 
 
 @dispatch.command()

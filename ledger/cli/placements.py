@@ -12,7 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 from ledger.cli.session import Session
 from ledger.dispatch.preview import DispatchPreview, Purchase
 from ledger.dispatch.problem import Left, Why
-from ledger.dispatch.progress import CampaignState
+from ledger.dispatch.state import CampaignState
 from ledger.prices import REFERENCE_UNITS
 from ledger.units import format_hour, format_usd
 
@@ -38,7 +38,8 @@ def progress_bars(session: Session) -> Iterator[Callable[[CampaignState], None]]
             )
             bar.update(tasks["redeemed"], total=wanted, completed=redeemed, note="")
             back = f"{format_usd(state.refunded_micro)} came back" if state.refunded_micro else ""
-            note = ", ".join(text for text in (state.phase.value, back, state.note[:80]) if text)
+            sold = f"{format_usd(state.sold_micro)} from resale" if state.sold_micro else ""
+            note = ", ".join(text for text in (state.phase.value, back, sold, state.note[:80]) if text)
             bar.update(tasks["delivered"], total=wanted, completed=delivered, note=note)
 
         yield update
@@ -202,10 +203,16 @@ def show_state(session: Session, state: CampaignState) -> None:
                 "escrow_micro": state.escrow_micro,
                 "spent_micro": state.spent_micro,
                 "refunded_micro": state.refunded_micro,
+                "sold_micro": state.sold_micro,
                 "unused_units": state.unused_units,
+                "unused_micro": state.unused_micro,
                 "bought_unit_hours": state.bought_unit_hours,
                 "used_unit_hours": state.used_unit_hours,
                 "used_micro": state.used_micro,
+                "sold_unit_hours": state.sold_unit_hours,
+                "selling_unit_hours": state.selling_unit_hours,
+                "balance_micro": state.balance_micro,
+                "stopped": state.stopped,
                 "note": state.note,
             }
         )
@@ -233,14 +240,18 @@ def show_state(session: Session, state: CampaignState) -> None:
 
 
 def bought_text(state: CampaignState) -> str:
-    """What was bought, used and left, in unit-hours (several products have no units in common) and dollars."""
-    bought, used = state.bought_unit_hours, state.used_unit_hours
-    text = f"Bought {bought:,} unit-hours for {format_usd(state.spent_micro)}"
-    text += f", used {used:,} for {format_usd(state.used_micro)}"
-    if used >= bought:
-        return f"{text}."
-    rest = format_usd(state.spent_micro - state.used_micro)
-    return f"{text}, rest: {rest}. `compute-ledger ask` resells what is not used."
+    """What was bought, used, sold again and left, in unit-hours (several products have no units in common) and
+    dollars."""
+    text = f"Bought {state.bought_unit_hours:,} unit-hours for {format_usd(state.spent_micro)}"
+    text += f", used {state.used_unit_hours:,} for {format_usd(state.used_micro)}"
+    if state.sold_unit_hours:
+        text += f", sold {state.sold_unit_hours:,} again for {format_usd(state.sold_micro)}"
+    left = state.bought_unit_hours - state.used_unit_hours - state.sold_unit_hours
+    if left > 0:
+        text += f", left {left:,} for {format_usd(state.unused_micro)}"
+    if state.selling_unit_hours:
+        text += f", of which {state.selling_unit_hours:,} are for sale now"
+    return f"{text}."
 
 
 def price_text(price_micro: int | None) -> str | None:

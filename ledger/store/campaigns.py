@@ -1,7 +1,8 @@
 """What a dispatch wants, and each step that it took: kept before the step is taken, so that whoever goes on after a
 crash takes it under the same name and nothing happens twice.
 
-A campaign's `version` rises with every write that plans: who planned on an older one has planned in vain.
+A campaign's `version` rises with every write that plans: who planned on an older one has planned in vain. That its
+owner stopped it is a row of its own, which no plan can take back.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,8 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    ColumnElement,
+    Connection,
     Index,
     Integer,
     Select,
@@ -21,6 +24,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    exists,
     func,
     insert,
     select,
@@ -76,6 +80,7 @@ _steps = Table(
     Column("text", Text, nullable=False),
     Index("campaign_steps_lease", "lease"),
 )
+_stops = Table("campaign_stops", metadata, Column("campaign", BigInteger, primary_key=True, autoincrement=False))
 
 
 class StepKind(StrEnum):
@@ -84,6 +89,7 @@ class StepKind(StrEnum):
     BID = "bid"
     SPLIT = "split"
     REDEEM = "redeem"
+    ASK = "ask"
 
 
 class StepState(StrEnum):
@@ -94,11 +100,16 @@ class StepState(StrEnum):
     DONE = "done"
     REFUSED = "refused"
 
+    @property
+    def is_open(self) -> bool:
+        return self in (StepState.PLANNED, StepState.STANDS)
+
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
     """A dispatch: whose, its jobs as JSON, how often it was planned, and what was last said of it. Its `name` is in no
-    other database: an outbox may outlive the campaigns beside it."""
+    other database: an outbox may outlive the campaigns beside it. One that its owner `stopped` buys and redeems no
+    more, and has `ended` once nothing of it is left to be done."""
 
     number: int
     chain_id: int
@@ -111,14 +122,16 @@ class CampaignRow:
     version: int
     ended: bool
     note: str
+    stopped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class StepRow:
     """One step. `job` is a position among the jobs, -1 where several share it (`shares`: JSON, unit-hours by job);
-    `tick` and `price_micro` are a bid's limit, `hash` a redemption's job hash. What came of it: a bid's `round`,
-    `slot`, `filled` units and `cost_micro`; a redemption's `lease`, and of that `delivered_milli` and `refund_micro`
-    once it ended; `text` says why one was refused."""
+    `tick` and `price_micro` are a bid's or an ask's limit, `hash` a redemption's job hash. What came of it: an order's
+    `round`, `slot` and `filled` units; what a bid or a split cost (`cost_micro`); a redemption's `lease`, and of that
+    `delivered_milli` once it ended; the money that came back (`refund_micro`) for what a lease did not deliver, or for
+    what an ask sold; `text` says why one was refused."""
 
     campaign: int
     number: int
@@ -143,6 +156,12 @@ class StepRow:
     text: str = ""
 
 
+def draft(kind: StepKind, product: int, units: int, **said: object) -> StepRow:
+    """A step that nobody has numbered yet."""
+    plain = {"site": 0, "job": -1, "tick": 0, "price_micro": 0, "hash": "", "shares": "{}"}
+    return StepRow(0, 0, kind, StepState.PLANNED, product=product, units=units, made_s=0, **(plain | said))  # type: ignore[arg-type]
+
+
 def create_campaign(
     store: Store, place: tuple[int, str], owner: str, jobs: str, created_s: int, key: str | None = None
 ) -> CampaignRow:
@@ -156,7 +175,7 @@ def create_campaign(
             if found is not None:
                 if found.jobs != jobs:
                     raise KeyReused(key)
-                return CampaignRow(**found._asdict())
+                return _row(found)
         new = {**said, "name": uuid4().hex, "created_s": created_s, "version": 0, "ended": False, "note": ""}
         number = connection.execute(insert(_campaigns), new).inserted_primary_key
         assert number is not None
@@ -167,7 +186,7 @@ def named_campaign(store: Store, place: tuple[int, str], owner: str, key: str) -
     """The campaign that `key` named for its owner; None where there is none."""
     with store.read() as connection:
         found = connection.execute(_named(place, owner, key)).one_or_none()
-    return None if found is None else CampaignRow(**found._asdict())
+    return None if found is None else _row(found)
 
 
 def unended(store: Store, place: tuple[int, str]) -> list[CampaignRow]:
@@ -175,7 +194,7 @@ def unended(store: Store, place: tuple[int, str]) -> list[CampaignRow]:
     of = _campaigns.c
     wanted = _all().where(of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1]).order_by(of.number)
     with store.read() as connection:
-        return [CampaignRow(**row._asdict()) for row in connection.execute(wanted)]
+        return [_row(one) for one in connection.execute(wanted)]
 
 
 def count_unended(store: Store, place: tuple[int, str], owner: str) -> int:
@@ -190,7 +209,7 @@ def campaign(store: Store, number: int) -> CampaignRow | None:
     """One campaign; None where there is none of that number."""
     with store.read() as connection:
         found = connection.execute(_all().where(_campaigns.c.number == number)).one_or_none()
-    return None if found is None else CampaignRow(**found._asdict())
+    return None if found is None else _row(found)
 
 
 def campaigns(
@@ -204,18 +223,21 @@ def campaigns(
     if before is not None:
         wanted = wanted.where(of.number < before)
     with store.read() as connection:
-        return [
-            CampaignRow(**row._asdict()) for row in connection.execute(wanted.order_by(of.number.desc()).limit(limit))
-        ]
+        return [_row(one) for one in connection.execute(wanted.order_by(of.number.desc()).limit(limit))]
 
 
 def steps(store: Store, number: int) -> list[StepRow]:
     """A campaign's steps, in the order they were planned."""
-    of = _steps.c
-    wanted = select(*(of[field.name] for field in fields(StepRow))).where(of.campaign == number).order_by(of.number)
-    with store.read() as connection:
-        rows = [row._asdict() for row in connection.execute(wanted)]
-    return [StepRow(**{**row, "kind": StepKind(row["kind"]), "state": StepState(row["state"])}) for row in rows]
+    return _steps_where(store, _steps.c.campaign == number)
+
+
+def stop_campaign(store: Store, number: int) -> None:
+    """Keeps that its owner stopped it; once more changes nothing."""
+
+    def stopped(connection: Connection) -> None:
+        store.upsert(connection, _stops, {"campaign": number})
+
+    store.redo(stopped)
 
 
 def keep_plan(store: Store, seen: CampaignRow, planned: Sequence[StepRow], note: str, ended: bool = False) -> bool:
@@ -241,9 +263,18 @@ def note_step(store: Store, step: StepRow, state: StepState, **came: Any) -> Non
 
 
 def open_steps(store: Store, place: tuple[int, str], owner: str) -> list[StepRow]:
-    """All steps of an owner's campaigns that have not ended: what their units are meant for."""
-    running = [one.number for one in campaigns(store, place, owner, limit=1_000) if not one.ended]
-    return [step for number in running for step in steps(store, number)]
+    """All steps of an owner's campaigns that go on, neither ended nor stopped: what their units are meant for."""
+    of = _campaigns.c
+    mine = select(of.number).where(of.chain_id == place[0], of.exchange == place[1], of.owner == owner)
+    return _steps_where(store, _steps.c.campaign.in_(mine.where(of.ended.is_(False), ~_is_stopped())))
+
+
+def _steps_where(store: Store, wanted: ColumnElement[bool]) -> list[StepRow]:
+    of = _steps.c
+    chosen = select(*(of[field.name] for field in fields(StepRow))).where(wanted).order_by(of.campaign, of.number)
+    with store.read() as connection:
+        rows = [row._asdict() for row in connection.execute(chosen)]
+    return [StepRow(**{**row, "kind": StepKind(row["kind"]), "state": StepState(row["state"])}) for row in rows]
 
 
 def _named(place: tuple[int, str], owner: str, key: str) -> Select[Any]:
@@ -252,4 +283,13 @@ def _named(place: tuple[int, str], owner: str, key: str) -> Select[Any]:
 
 
 def _all() -> Select[Any]:
-    return select(*(_campaigns.c[field.name] for field in fields(CampaignRow)))
+    return select(*_campaigns.c, _is_stopped().label("stopped"))
+
+
+def _is_stopped() -> ColumnElement[bool]:
+    return exists().where(_stops.c.campaign == _campaigns.c.number)
+
+
+def _row(found: Any) -> CampaignRow:
+    row = found._asdict()
+    return CampaignRow(**(row | {"stopped": bool(row["stopped"])}))

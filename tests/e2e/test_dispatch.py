@@ -8,7 +8,7 @@ import pytest
 from ledger.delivery import Delivery
 from ledger.dispatch.campaign import Campaign
 from ledger.dispatch.problem import JobSpec
-from ledger.dispatch.progress import CampaignState, Phase
+from ledger.dispatch.state import CampaignState, Phase
 from ledger.model import LeaseState
 from ledger.product import Grade, Product
 from ledger.store.campaigns import StepKind, StepState

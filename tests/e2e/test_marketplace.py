@@ -22,7 +22,7 @@ from ledger.audit.run import run_audit
 from ledger.delivery import Reason
 from ledger.dispatch.campaign import Campaign
 from ledger.dispatch.problem import JobSpec
-from ledger.dispatch.progress import Phase
+from ledger.dispatch.state import Phase
 from ledger.model import Lease
 from ledger.product import ComputeClass
 from ledger.services import Service, Services

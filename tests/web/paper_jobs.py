@@ -131,6 +131,9 @@ class Dispatches:
             "escrow_micro": "0" if step else "210000000",
             "spent_micro": "188160000",
             "refunded_micro": "3200000" if phase == "ended" else "0",
+            "sold_micro": "1600000" if phase == "ended" else "0",
+            "sold_unit_hours": 800 if phase == "ended" else 0,
+            "stopped": False,
             "unused_units": 0,
             "note": "its leases run" if step else "its bids wait to be cleared and settled",
         }

@@ -55,6 +55,7 @@ def test_list_of_jobs_is_planned_run_and_followed_to_its_end(page: Page) -> None
     expect(card).to_contain_text("train")
     expect(card.locator(".badge")).to_have_text("ended")
     expect(card).to_contain_text("3.20 USD came back")
+    expect(card).to_contain_text("1.60 USD from selling 800 unit-hours that no job needed")
     assert page.input_value("textarea") == CSV
 
 

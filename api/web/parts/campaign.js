@@ -76,9 +76,10 @@ function card(state, stop) {
     h("header", { class: "row spread" }, h("strong", {}, t("jobs.campaign", { number: number(state.id) })), h("span", { class: `badge ${state.ended ? "" : "good"}` }, say("jobs.phase", state.phase))),
     h("ul", { class: "bars" }, state.jobs.map((job) => bar(job))),
     h("p", { class: "muted" }, money),
+    state.sold_micro > 0 ? h("p", { class: "muted" }, t("jobs.sold", { sold: usd(state.sold_micro), count: number(state.sold_unit_hours) })) : null,
     state.ended ? null : h("p", { class: "fine" }, t("jobs.moves"), state.note ? ` ${sentence(state.note)}` : ""),
     leasesOf(state),
-    state.ended ? null : h("div", { "data-key": `stop ${state.id}` }, h("button", { type: "button", onclick: (event) => stop(event, state.id) }, t("jobs.stop"))),
+    state.ended || state.stopped ? null : h("div", { "data-key": `stop ${state.id}` }, h("button", { type: "button", onclick: (event) => stop(event, state.id) }, t("jobs.stop"))),
   );
 }
 

@@ -87,7 +87,29 @@ def test_jobs_are_bought_and_redeemed_over_several_commands(shop: Shell, fair: B
     [row] = shop.sends(BUYER, "dispatch", "list")
     assert (row["number"], row["unit_hours"], row["owner"]) == (number, 1_500, BUYER.address)
     assert "1,000" in shop("dispatch", "show", number, who=BUYER).out
-    assert shop.sends(BUYER, "dispatch", "stop", number)["phase"] == "ended"
+    stopped = shop.sends(BUYER, "dispatch", "stop", number)
+    # What runs takes its course.
+    assert (stopped["phase"], stopped["stopped"], stopped["note"]) == (
+        "running",
+        True,
+        "it was stopped; its leases run",
+    )
+
+
+def test_what_is_left_when_it_is_stopped_is_offered_and_sold(shop: Shell, fair: Bazaar, tmp_path: Path) -> None:
+    number = shop.sends(BUYER, "dispatch", jobs_file(fair, tmp_path), "--once")["number"]
+    fair.go_to(fair.market.round_end_s(fair.market.current_round()) + 61)
+    said = shop("dispatch", "stop", number, "--json", who=BUYER)
+    stopped = json.loads(said.out)
+    assert (stopped["phase"], stopped["unused_units"], stopped["selling_unit_hours"]) == ("selling", 1_500, 1_500)
+    assert f"dispatch --resume {number}" in said.err
+    fair.market.bid(wide(fair.now_hour + 3), 400, tick=900).send(PROVIDER)
+    fair.go_to(fair.market.round_end_s(fair.market.current_round()) + 61)
+    state = shop.sends(BUYER, "dispatch", "--resume", number, "--once")
+    assert (state["sold_unit_hours"], state["unused_units"]) == (400, 1_100)
+    assert state["balance_micro"] == state["sold_micro"] - state["spent_micro"] < 0 < state["sold_micro"]
+    shown = shop("dispatch", "show", number, who=BUYER)
+    assert "sold 400 again for" in shown.err
 
 
 def test_ctrl_c_says_how_to_go_on(shop: Shell, fair: Bazaar, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,9 +5,9 @@ from dataclasses import replace
 from ledger.cli.placements import _rest_micro, _stretches, bought_text, preview_document, price_text
 from ledger.dispatch.preview import DispatchPreview, Purchase, Where
 from ledger.dispatch.problem import JobSpec, Latencies, Left, Plan, Why
-from ledger.dispatch.progress import CampaignState, JobState, Phase, draft
+from ledger.dispatch.state import CampaignState, JobState, Phase
 from ledger.product import Grade, Product, Tier
-from ledger.store.campaigns import StepKind, StepState
+from ledger.store.campaigns import StepKind, StepState, draft
 from ledger.units import format_hour
 from tests.bazaar import AREAS
 
@@ -44,14 +44,21 @@ def test_limit_of_ours_is_called_so_where_it_left_a_job_over() -> None:
     assert [one["text"] for one in said["left"]] == [ours, "too dear", "too big"]
 
 
-def test_what_was_bought_is_told_in_unit_hours_with_the_rest_in_dollars() -> None:
+def test_what_was_bought_used_sold_and_left_is_told_in_unit_hours_and_dollars() -> None:
     number = Product(1, Tier.WIDE, 0, Grade.STANDARD, 100, 2).id
-    bought = draft(StepKind.BID, number, 100, tick=400, price_micro=3_000)
-    taken = [replace(bought, state=StepState.DONE, filled=100, cost_micro=4_000_000)]
+    bid, ask = draft(StepKind.BID, number, 100), draft(StepKind.ASK, number, 15)
+    taken = [replace(bid, state=StepState.DONE, filled=100, cost_micro=4_000_000)]
     one = JobState(0, "a", 200, 0, 120, 0, 0, 80, 2_400_000, 0, ())
-    state = CampaignState(1, "", Phase.RUNNING, (one,), tuple(taken), 0, 4_000_000, 0, 40, "")
-    said = "Bought 200 unit-hours for 4.00 USD, used 120 for 2.40 USD, rest: 1.60 USD."
-    assert bought_text(state).startswith(said)
+    state = CampaignState(
+        1, "", Phase.RUNNING, (one,), tuple(taken), 0, 4_000_000, 0, 0, 40, 1_600_000, stopped=False, note=""
+    )
+    bought = "Bought 200 unit-hours for 4.00 USD, used 120 for 2.40 USD"
+    assert bought_text(state) == f"{bought}, left 80 for 1.60 USD."
+    sold = replace(ask, state=StepState.DONE, filled=15, refund_micro=500_000)
+    steps = (*taken, sold, replace(ask, state=StepState.STANDS))
+    part = replace(state, steps=steps, sold_micro=500_000, unused_micro=1_000_000)
+    told = ", sold 30 again for 0.50 USD, left 50 for 1.00 USD, of which 30 are for sale now."
+    assert bought_text(part) == bought + told
     whole = replace(state, jobs=(replace(one, running=200, cost_micro=3_999_999),))
     assert bought_text(whole) == "Bought 200 unit-hours for 4.00 USD, used 200 for 3.999999 USD."
 

@@ -7,10 +7,9 @@ from hypothesis import strategies as st
 
 from ledger.dispatch.preview import Purchase
 from ledger.dispatch.problem import JobSpec
-from ledger.dispatch.progress import draft
 from ledger.dispatch.purse import left_micro, within
 from ledger.prices import cost_micro, price_micro
-from ledger.store.campaigns import StepKind
+from ledger.store.campaigns import StepKind, draft
 
 TICK_SIZE_MICRO = 3
 
@@ -55,3 +54,4 @@ def test_what_came_back_may_be_spent_again() -> None:
     assert left_micro(jobs, []) == 2_007
     assert left_micro(jobs, [bid]) == 507
     assert left_micro(jobs, [bid, replace(draft(StepKind.REDEEM, 1, 10), refund_micro=300)]) == 807
+    assert left_micro(jobs, [bid, replace(draft(StepKind.ASK, 1, 10), refund_micro=400)]) == 907
