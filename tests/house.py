@@ -34,7 +34,7 @@ LAYERS = {
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
             "agent.slurmfolder agent.slurmjob agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
             "store.leases dispatch.groups dispatch.rules dispatch.holdings agent.slurm agent.kubernetes cli.jobtext",
-            "dispatch.reach dispatch.feasible dispatch.reasons "
+            "dispatch.reach dispatch.feasible dispatch.vacant dispatch.reasons "
             "store.turns dispatch.progress dispatch.resale "
             "chain history.bloom history.ranges history.entries history.logs store.accounts store.bulk store.outbox "
             "store.tables store.relay demo.scenario",
@@ -54,7 +54,7 @@ LAYERS = {
             "audit.replay cli.console",
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
             "dispatch.purse dispatch.steps dispatch.taking cli.session demo.stage",
-            "agent.reporting audit.run dispatch.agenda dispatch.outcomes dispatch.documents cli.placements "
+            "agent.reporting agent.running audit.run dispatch.agenda dispatch.outcomes dispatch.documents cli.placements "
             "cli.verbs cli.door cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
             "agent.agent dispatch.campaign cli.audit cli.quality demo.day demo.live",

@@ -35,6 +35,7 @@ class Cluster:
         self.jobs: dict[str, dict[str, Any]] = {}
         self.configmaps: dict[str, dict[str, Any]] = {}
         self.pods: dict[str, dict[str, Any]] = {}
+        self.nodes: list[dict[str, Any]] = []
         self.logs: dict[str, str] = {}
         self.asked: list[str] = []
         self.refusal = 0
@@ -58,6 +59,20 @@ class Cluster:
             "spec": spec,
             "status": {"phase": phase, "containerStatuses": statuses if state else None, **status},
         }
+
+    def node(self, cpu: str, memory: str, *, cordoned: bool = False) -> None:
+        """A node and what it has for pods, as kubelet counts it."""
+        name = f"node-{len(self.nodes)}"
+        allocatable = {"cpu": cpu, "memory": memory, "ephemeral-storage": "93Gi", "pods": "110"}
+        self.nodes.append(
+            {
+                "apiVersion": "v1",
+                "kind": "Node",
+                "metadata": {"name": name},
+                "spec": {"unschedulable": True} if cordoned else {},
+                "status": {"allocatable": allocatable, "capacity": allocatable},
+            }
+        )
 
     def finish(self, job: str, kind: str, reason: str = "") -> None:
         """What the Job's controller says at its end: Complete or Failed."""
@@ -103,6 +118,9 @@ class _Handler(BaseHTTPRequestHandler):
     held: Cluster
 
     def do_GET(self) -> None:
+        if self.path == "/api/v1/nodes" and not self.held.refusal:
+            self._answer(200, {"apiVersion": "v1", "kind": "NodeList", "metadata": {}, "items": self.held.nodes})
+            return
         if (found := self._found()) is None:
             return
         kind, name, log = found

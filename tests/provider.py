@@ -44,7 +44,7 @@ def serve(url: str, folder: Path, site: int, key: int, executor: Executor) -> No
     sender = Sender(chain, store)
     sender.resume(signer)
     delivery = Delivery(chain, load_deployment(folder / "deployment.json"), sender)
-    limits = AgentLimits(ask_s=0.5, pause_s=0.3)
+    limits = AgentLimits(ask_s=0.5, pause_s=0.3, gpus=0)
     setup = AgentSetup(delivery, site, signer, AgentBook(store), executor, FolderJobs(folder), own, limits=limits)
     for work in Agent(setup).run(threading.Event()):
         if work.troubles:

@@ -7,6 +7,8 @@ and `files/`, where the command starts; there it leaves `claim` (the first who m
 ends), `log` and `meter.json` (milliseconds, bytes, the exit code once there is one, and whether the command was told to
 end), written anew each second: what was used is known up to the second in which a node dies. A GPU counts for as long
 as it was held.
+
+It ends as the command did, with its exit code or by its signal: so Slurm knows it, whatever lies in the folder.
 """
 
 import contextlib
@@ -26,7 +28,7 @@ GRACE_S = 1.0
 """How long a command that is told to end may take, before it is killed: less than Slurm's own KillWait."""
 
 PASSED = ("PATH", "TMPDIR", "CUDA_VISIBLE_DEVICES", "ROCR_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-NOT_FOUND, NOT_RUNNABLE = 127, 126
+NOT_FOUND, NOT_RUNNABLE, NOT_AGAIN = 127, 126, 75
 _TICKS_PER_S = os.sysconf("SC_CLK_TCK")
 _PAGE_BYTES = os.sysconf("SC_PAGE_SIZE")
 
@@ -70,7 +72,8 @@ class Meter:
         self._memory_bytes = max(self._memory_bytes, used.ru_maxrss * 1_024)
 
     def write(self, exit_code: "int | None" = None, told: bool = False) -> None:
-        """Whoever reads the file finds the one before or this one, never a half."""
+        """Whoever reads the file finds the one before or this one, never a half. A job that puts something in its way
+        has its own use unsaid, and runs on."""
         wall_ms = int((time.monotonic() - self._start_s) * 1_000)
         said = {
             "wall_ms": wall_ms,
@@ -81,11 +84,12 @@ class Meter:
             "told": told,
         }
         new = self._path.with_suffix(".new")
-        with new.open("w", encoding="utf-8") as file:
-            json.dump(said, file)
-            file.flush()
-            os.fsync(file.fileno())
-        new.replace(self._path)
+        with contextlib.suppress(OSError):
+            with new.open("w", encoding="utf-8") as file:
+                json.dump(said, file)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self._path)
 
 
 def keep_log(source: int, path: Path, bytes_max: int) -> None:
@@ -111,7 +115,7 @@ def end(process: "subprocess.Popen[bytes]") -> None:
     process.wait()
 
 
-def run(folder: Path) -> None:
+def run(folder: Path) -> int:
     """Runs the command of the folder's order; its exit code is minus the signal's number where one ended it."""
     order = json.loads((folder / "order.json").read_text(encoding="utf-8"))
     meter = Meter(folder / "meter.json", int(order["gpus"]))
@@ -129,7 +133,7 @@ def run(folder: Path) -> None:
         log.join()
         code = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
         meter.write(code)
-        return
+        return code
     os.close(sink)
     while process.poll() is None and not told.is_set():
         meter.sample(process.pid)
@@ -142,6 +146,7 @@ def run(folder: Path) -> None:
     log.join(GRACE_S)
     meter.finish()
     meter.write(process.returncode, told.is_set())
+    return process.returncode
 
 
 def started(order: "dict[str, Any]", files: Path, sink: int) -> "subprocess.Popen[bytes]":
@@ -159,13 +164,23 @@ def started(order: "dict[str, Any]", files: Path, sink: int) -> "subprocess.Pope
     )
 
 
-def main(folder: Path) -> None:
-    """Ends well whatever became of the command: for Slurm, `COMPLETED` means that the last word is in the folder."""
+def main(folder: Path) -> int:
+    """The exit code, once its last word is in the folder."""
     if claimed(folder, os.environ.get("SLURM_JOB_ID", "")):
-        run(folder)
-    else:
-        sys.stderr.write("This run was started before: it does not run again.\n")
+        return run(folder)
+    sys.stderr.write("This run was started before: it does not run again.\n")
+    return NOT_AGAIN
+
+
+def leave(code: int) -> None:
+    """Ends this process with that exit code, or by that signal."""
+    if code < 0:
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        with contextlib.suppress(OSError):
+            signal.signal(-code, signal.SIG_DFL)
+        os.kill(os.getpid(), -code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    leave(main(Path(sys.argv[1])))

@@ -50,6 +50,14 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
+class Capacity:
+    """What an executor has for all the runs of a site together: processors (threads) and memory."""
+
+    cpus: int
+    memory_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
 class Usage:
     """What a run has used since it started; `memory_bytes` is the most at any moment that was seen."""
 
@@ -74,9 +82,16 @@ class Executor(Protocol):
     """Runs jobs. Raises Unavailable where whatever runs them does not answer now, InputError for a run that it can
     never start (an image where there are no containers, more than the machine has)."""
 
+    def capacity(self) -> Capacity:
+        """What there is for runs in all, whoever uses it now."""
+
     def start(self, run: Run) -> str:
         """Starts it, or finds it where it was started before under this `run_id`, also by a process that was killed
         before it could note so; gives the handle. A run never runs twice."""
+
+    def found(self, run_id: str, folder: Path) -> str:
+        """The handle of a run that was ordered under this name and folder, as `start` gave it or would have; empty
+        where none was. Starts nothing."""
 
     def poll(self, handle: str) -> Progress:
         """How it does now."""

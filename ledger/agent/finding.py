@@ -1,15 +1,17 @@
-"""The leases of a site, from the chain's own logs, and what they come to on its machines."""
+"""The leases of a site, from the chain's own logs, what became of them, and what they come to on its machines."""
 
-import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
-from ledger.abi import Event
+from ledger.abi import Call, Event
+from ledger.agent.executor import Capacity
 from ledger.delivery import Delivery
-from ledger.errors import InputError, NodeRefused
+from ledger.errors import InputError, NodeRefused, Reverted
 from ledger.model import Site
 from ledger.product import ComputeClass, Product
-from ledger.store.agent import AgentBook, LeaseWork
+from ledger.store.agent import AgentBook, LeaseWork, Stage
+from ledger.units import format_units
 
 BLOCKS_AT_ONCE = 2_000
 _FINAL_AFTER_BLOCKS = 64
@@ -27,17 +29,29 @@ class Share:
     gpus: int = 0
 
 
-def share_of(site: Site, units: int, cpus: int = 0, memory_bytes: int = 0) -> Share:
+def share_of(site: Site, units: int, have: Capacity, gpus: int | None = None) -> Share:
     """So many units of the site's class: for GENERAL processors with their memory. For all others the part that they
-    are of what was attested: of the site's devices the whole ones (less than one is none: it would be everybody's), and
-    of `cpus` and `memory_bytes`, which the site's leases share, at least one and a byte; 0 is what this machine has."""
+    are of what was attested: of the site's `gpus` (None: each of its devices is one) the whole ones, and of what the
+    site's leases share besides at least a processor and a byte.
+
+    Raises InputError where that is less than one GPU, since none can be cut: only a site whose jobs run without any
+    (`gpus` is 0) serves such a lease."""
     if site.class_id == ComputeClass.GENERAL:
         return Share(units, units, units * _VCPU_BYTES)
-    attested = max(site.attested_units, units)
-    cpus = cpus or len(os.sched_getaffinity(0))
-    memory_bytes = memory_bytes or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    devices = units * site.devices // attested
-    return Share(devices, max(1, cpus * units // attested), max(1, memory_bytes * units // attested), devices)
+    attested, count = max(site.attested_units, units), site.devices if gpus is None else gpus
+    if count and units * count < attested:
+        least = -(-attested // count)
+        raise InputError(
+            f"{format_units(units)} are less than one {site.device or 'device'} of site {site.site}, which counts "
+            f"{format_units(least)}, and it has no part of one to give.",
+            f"Redeem {format_units(least)} or more there, or at a site of smaller devices.",
+        )
+    return Share(
+        devices=units * site.devices // attested,
+        cpus=max(1, have.cpus * units // attested),
+        memory_bytes=max(1, have.memory_bytes * units // attested),
+        gpus=units * count // attested,
+    )
 
 
 def follow(delivery: Delivery, site: int, book: AgentBook, head: int) -> list[LeaseWork]:
@@ -78,6 +92,57 @@ def _work(event: Event) -> LeaseWork:
         from_s=start_s,
         at_s=start_s,
     )
+
+
+# ---- what became of them
+
+FORGOTTEN = "the chain forgot it"
+_OPEN, _REPORTED, _DISPUTED = 1, 2, 3
+
+
+@dataclass(frozen=True, slots=True)
+class Gone:
+    """Why a lease is not to be served any more, and the stage of one whose run had begun: FORGOTTEN, GONE where its
+    number is another lease's now, REPORTED where the chain has it and its result is still to be brought."""
+
+    stage: Stage
+    why: str
+
+
+def gone(delivery: Delivery, works: Sequence[LeaseWork]) -> dict[int, Gone]:
+    """Which of these leases are not to be served any more, by their numbers; one request for all of them.
+
+    One that was given up, disputed, or has ended otherwise is gone. One that its provider reported by hand in
+    mid-window is served on where its run has begun, since its holder has paid for the whole window."""
+    calls = [delivery.call("Delivery", "leaseOf", work.lease) for work in works]
+    try:
+        said: Sequence[Any] = delivery.chain.call_many(calls)
+    except Reverted:
+        said = [_lease_or_none(delivery, call) for call in calls]
+    found = {work.lease: _gone(work, one) for work, one in zip(works, said, strict=True)}
+    return {lease: one for lease, one in found.items() if one is not None}
+
+
+def _lease_or_none(delivery: Delivery, call: Call) -> Any:
+    try:
+        return delivery.chain.call(call)
+    except Reverted:
+        return None
+
+
+def _gone(work: LeaseWork, said: Mapping[str, Any] | None) -> Gone | None:
+    if said is None:
+        return Gone(Stage.FORGOTTEN, FORGOTTEN)
+    now = (said["site"], said["product"], said["units"], said["holder"])
+    if now != (work.site, work.product, work.units, work.holder):
+        return Gone(Stage.GONE, "another lease has its number")
+    if said["aborted"]:
+        return Gone(Stage.REPORTED, "it was given up")
+    state = said["state"]
+    if state == _OPEN or (state == _REPORTED and work.started_s is not None):
+        return None
+    names = {_REPORTED: "it is reported already", _DISPUTED: "it is disputed"}
+    return Gone(Stage.REPORTED, names.get(state, "it has ended"))
 
 
 def _final(delivery: Delivery, head: int) -> int:

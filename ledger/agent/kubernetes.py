@@ -8,19 +8,22 @@ long as it was held.
 import json
 import time
 from collections.abc import Callable
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import urllib3
 from kubernetes import client, config
+from kubernetes.utils.quantity import parse_quantity
 
-from ledger.agent.executor import Progress, Run, RunState, Usage
+from ledger.agent.executor import Capacity, Progress, Run, RunState, Usage
 from ledger.agent.folder import LOG_BYTES_MAX
 from ledger.agent.manifest import GPU, files_of, job_of
 from ledger.errors import InputError, Unavailable
 
 _TIMEOUT_S = 30
 _CONFLICT, _MISSING, _BUSY = 409, 404, 429
+_NOT_ALLOWED = (401, 403)
 
 
 def connected(kubeconfig: Path | None = None, context: str = "") -> client.ApiClient:
@@ -39,6 +42,27 @@ class KubernetesExecutor:
         self._namespace, self._image, self._site = namespace, image, site
         self._batch, self._core = client.BatchV1Api(api), client.CoreV1Api(api)
 
+    def capacity(self) -> Capacity:
+        """What the nodes that take pods have for them. Raises InputError where the agent may not list nodes, or there
+        are none, Unavailable where the cluster does not answer."""
+        try:
+            listed: list[Any] = self._core.list_node(_request_timeout=_TIMEOUT_S).items
+        except client.ApiException as error:
+            if error.status not in _NOT_ALLOWED:
+                raise _trouble(error) from None
+            raise InputError(
+                f"The agent may not see the cluster's nodes ({error.status}), and what they have is not said.",
+                "Allow it to list nodes, or say --cpus and --memory.",
+            ) from None
+        except urllib3.exceptions.HTTPError as error:
+            raise _silence(error) from None
+        have = [node.status.allocatable for node in listed if not node.spec.unschedulable and node.status.allocatable]
+        if not have:
+            raise InputError("The cluster has no node that takes pods.", "Look at `kubectl get nodes`.")
+        read: Callable[[str], Decimal] = parse_quantity
+        cpus, memory = (sum(read(one.get(name, "0")) for one in have) for name in ("cpu", "memory"))
+        return Capacity(int(cpus), int(memory))
+
     def start(self, run: Run) -> str:
         """The handle is the Job's name and the run's folder. The cluster has one Job of a name: a second is refused
         by itself. Raises InputError for a run that it does not take, Unavailable where it does not answer."""
@@ -56,6 +80,11 @@ class KubernetesExecutor:
                 lambda: self._core.create_namespaced_config_map(self._namespace, files, _request_timeout=_TIMEOUT_S)
             )
         return handle
+
+    def found(self, run_id: str, folder: Path) -> str:
+        """Raises Unavailable where the cluster does not answer."""
+        known = _noted(folder, "ended") or _noted(folder, "stopped") or self._job(run_id)
+        return f"{run_id}:{folder.absolute()}" if known else ""
 
     def poll(self, handle: str) -> Progress:
         """Raises Unavailable where the cluster does not answer."""

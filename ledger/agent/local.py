@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Any
 
 from ledger.agent import warden
-from ledger.agent.executor import Progress, Run, RunState, Usage
+from ledger.agent.executor import Capacity, Progress, Run, RunState, Usage
 from ledger.agent.folder import LOG_BYTES_MAX, lay_out
 from ledger.errors import InputError, Unavailable
 
@@ -51,6 +51,10 @@ class LocalExecutor:
         self._path = path
         self._processes_max = processes_max
 
+    def capacity(self) -> Capacity:
+        """This machine, as far as it is given to this process."""
+        return Capacity(len(os.sched_getaffinity(0)), os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE"))
+
     def start(self, run: Run) -> str:
         """The handle is the run's folder. Raises InputError for a job with an image and one that leases more than this
         machine has, Unavailable where no warden comes up."""
@@ -65,6 +69,10 @@ class LocalExecutor:
                     warden.write(folder / "order.json", self._order(run, _taken(folder)))
                 self._wake(folder)
         return str(folder)
+
+    def found(self, run_id: str, folder: Path) -> str:  # noqa: ARG002 - the folder is named by it
+        """Whoever wrote the order may have woken a warden, which may come up at any moment."""
+        return str(folder.absolute()) if (folder / "order.json").exists() else ""
 
     def poll(self, handle: str) -> Progress:
         folder = Path(handle)

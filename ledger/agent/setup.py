@@ -22,8 +22,9 @@ class AgentLimits:
     """How an agent goes about it, in seconds: how long a reading is (of the chain's clock); how long it may have been
     away and still say that capacity stood ready; how long a run may wait in the executor's queue before that counts as
     not delivered; how long it waits before it asks again for a document that the store did not have; how long it tries
-    to bring a result; how long it pauses. `cpus` and `memory_bytes` are what the site's leases share beside its
-    devices; 0 is what this machine has."""
+    to bring a result; how long it pauses. `cpus` and `memory_bytes` are what the site's leases share beside its GPUs; 0
+    is what the executor has. `gpus` is how many GPUs they share: 0 for a site whose jobs run without, None where each
+    of the site's devices is one."""
 
     reading_s: int = 300
     away_s: int = 120
@@ -33,6 +34,7 @@ class AgentLimits:
     pause_s: float = 2.0
     cpus: int = 0
     memory_bytes: int = 0
+    gpus: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,47 +1,39 @@
 """Runs leased jobs on a Slurm cluster: one batch job a run, with what the leased units come to, for as long as the
 window lasts.
 
-The agent and the cluster's nodes share the runs' folders. A node runs `batch.py`, which writes down what is used and
-the exit code; Slurm is asked for the rest by its own commands, without accounting. A run's name is its job's name, and
-a job that ends with its node is not put back into the queue: `batch.py` would refuse to run it twice anyway. No word of
-a document goes through a shell: it lies in a file, which only `batch.py` reads.
+The agent and the cluster's nodes share the runs' folders. A node runs `batch.py`, which starts the command and ends as
+the command does; Slurm is asked for the rest by its own commands, without accounting. A job that ends with its node is
+not put back into the queue: `batch.py` would refuse to run it twice anyway. No word of a document goes through a shell:
+it lies in a file, which only `batch.py` reads.
 
 Jobs run as the agent's own user: Slurm bounds what they take, and keeps them from nothing that this user may read,
 write, hand in or cancel, the agent's key, its folder and other leases' jobs among them. So no job is believed about
-which one it is: its number comes from its handle, and it is ended by its name. What a job can bring about by itself
-counts as its own end, and not as lost.
+itself. Its number comes from its handle, and it is known by the folder in which Slurm started it, which nobody can
+change while it runs, as its name can be. Whether it runs, how it ended, its exit code, its time and its GPUs are
+Slurm's word. Its folder says what Slurm cannot: how much processor time and memory it used, at most all that it had;
+until when it ran on a node that died, at most until Slurm saw that; and what became of it, where Slurm has forgotten
+it. What a job can bring about by itself counts as its own end, and not as lost.
 """
 
 import json
 import os
 import re
 import shutil
-import signal
-import stat
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from ledger.agent.executor import Progress, Run, RunState, Usage
+from ledger.agent.batch import NOT_AGAIN
+from ledger.agent.executor import Capacity, Progress, Run, RunState, Usage
 from ledger.agent.folder import LOG_BYTES_MAX, lay_out
+from ledger.agent.slurmfolder import meter_of, note_end, noted_end, number_in
+from ledger.agent.slurmjob import COLUMNS, GOING, WAITING, SlurmJob, end_of, leading, read_job, used
 from ledger.errors import InputError, Unavailable
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,199}")
 _TIMEOUT_S = 60.0
-_CONTROL_BYTES_MAX = 4_096
-_MOST = 2**53
 _PATH = "/usr/local/bin:/usr/bin:/bin"
-
-_COMPLETED = "COMPLETED"
-_WAITING = frozenset({"PENDING", "CONFIGURING", "RESV_DEL_HOLD", "REQUEUE_FED", "REQUEUE_HOLD", "REQUEUED"})
-_GOING = frozenset({"RUNNING", "COMPLETING", "SUSPENDED", "STOPPED", "SIGNALING", "STAGE_OUT", "RESIZING", _COMPLETED})
-_STOPPED, _TIMEOUT, _OUT_OF_MEMORY = "stopped", "TIMEOUT", "OUT_OF_MEMORY"
-_OWN = frozenset({"FAILED", "CANCELLED", _COMPLETED})
-# COMPLETED is going on: batch.py has said its last, and a slow shared folder has not shown it yet. What is its own once
-# it has begun, a job can do to itself: kill batch.py, or cancel what runs as the same user. All that stands nowhere
-# here takes the job from outside: NODE_FAIL, BOOT_FAIL, PREEMPTED. TIMEOUT is the end of its window's length, which
-# `--time` says.
 
 # What Slurm says where it cannot answer now, and not because of what it was asked.
 _SILENT = re.compile(
@@ -49,15 +41,6 @@ _SILENT = re.compile(
     r"|temporarily unable|Communication connection failure|munge|Protocol authentication|in standby|[Tt]ry again"
 )
 _UNKNOWN_JOB = "Invalid job id"
-
-
-@dataclass(frozen=True, slots=True)
-class _Meter:
-    """What batch.py wrote last."""
-
-    usage: Usage
-    exit_code: int | None = None
-    told: bool = False
 
 
 class SlurmExecutor:
@@ -70,8 +53,25 @@ class SlurmExecutor:
     def __init__(self, partition: str = "", config: Path | None = None) -> None:
         self._partition = partition
         self._environment = {"PATH": _PATH} | ({"SLURM_CONF": str(config)} if config else {})
-        self._commands = {name: _found(name) for name in ("sbatch", "squeue", "scancel")}
-        self._begun: set[str] = set()
+        self._commands = {name: _found(name) for name in ("sbatch", "squeue", "scancel", "sinfo")}
+        self._over: dict[str, Progress] = {}
+
+    def capacity(self) -> Capacity:
+        """All nodes of the partition. Raises InputError where it has none, Unavailable where nobody answers."""
+        asked = [f"--partition={self._partition}"] if self._partition else []
+        done = self._ask("sinfo", "--noheader", "--Node", "--format=%N|%P|%c|%m", *asked)
+        if done.returncode != 0:
+            raise _trouble(done.stderr)
+        rows = [line.split("|") for line in done.stdout.splitlines()]
+        # The default partition is marked so.
+        rows = [row for row in rows if len(row) == 4 and (self._partition or row[1].endswith("*"))]
+        nodes = {row[0]: (leading(row[2]), leading(row[3])) for row in rows}
+        if not nodes:
+            raise InputError(
+                f"Slurm shows no node of {self._partition or 'a default partition'}.",
+                "Name a partition that `sinfo` lists with --partition.",
+            )
+        return Capacity(sum(cpus for cpus, _ in nodes.values()), sum(mib for _, mib in nodes.values()) * 2**20)
 
     def start(self, run: Run) -> str:
         """The handle is the job's name, its number and the run's folder. Raises InputError for a job with an image, or
@@ -79,51 +79,66 @@ class SlurmExecutor:
         _check(run)
         # The node starts elsewhere than we did.
         run = replace(run, folder=run.folder.absolute())
-        number = self._started(run)
-        if number is None:
+        handle = self.found(run.run_id, run.folder)
+        if not handle:
             _prepare(run)
-            number = self._submit(run)
-        (run.folder / "job").write_text(str(number), encoding="ascii")
-        return f"{run.run_id}:{number}:{run.folder}"
+            handle = f"{run.run_id}:{self._submit(run)}:{run.folder}"
+        with suppress(OSError):
+            (run.folder / "job").write_text(handle.split(":")[1], encoding="ascii")
+        return handle
+
+    def found(self, run_id: str, folder: Path) -> str:
+        """By Slurm's list of what runs or ran in that folder; where it has forgotten, by our note, or batch.py's."""
+        folder = folder.absolute()
+        if not folder.exists():
+            return ""
+        listed = [number for number, where in self._listed("all") if _is_same(where, folder)]
+        number = min(listed, default=None) or number_in(folder / "job") or number_in(folder / "claim")
+        return "" if number is None else f"{run_id}:{number}:{folder}"
 
     def poll(self, handle: str) -> Progress:
-        """A job that Slurm has forgotten is known by what batch.py wrote. Raises Unavailable where that is not enough
-        and the controller does not answer."""
-        name, number, folder = _read_handle(handle)
-        if (folder / "claim").exists():
-            self._begun.add(name)
-        if ended := _ended(folder):
-            return ended
-        state, reason = self._state(name, number)
-        # batch.py may have written its last between that look and Slurm's word.
-        if ended := _ended(folder):
-            return ended
-        meter = _read_meter(folder)
-        if state in _WAITING:
-            return Progress(RunState.QUEUED, meter.usage, text=f"Slurm lets it wait: {reason}")
-        if state in _GOING and not (meter.told and state == _COMPLETED):
-            return Progress(RunState.RUNNING, meter.usage)
-        begun = name in self._begun or (folder / "claim").exists()
-        return _taken_away(state, meter.usage, (folder / "stopped").exists(), begun)
+        """Raises Unavailable where the controller does not answer."""
+        if over := self._over.get(handle):
+            return over
+        _, number, folder = _read_handle(handle)
+        job = self._job_in(folder, number)
+        if job is None:
+            return _forgotten(folder)
+        if job.state in WAITING:
+            return Progress(RunState.QUEUED, Usage(), text=f"Slurm lets it wait: {job.reason}")
+        said = meter_of(folder).usage
+        usage = used(job, said)
+        if job.state in GOING:
+            return Progress(RunState.RUNNING, usage)
+        over = end_of(job, usage, by_us=(folder / "stopped").exists())
+        if over.state is RunState.LOST and said.wall_ms:
+            # Slurm sees the death of a node later than it comes; batch.py wrote until then.
+            over = replace(over, usage=used(replace(job, wall_ms=min(job.wall_ms, said.wall_ms)), said))
+        self._over[handle] = over
+        note_end(folder, over)
+        return over
 
     def stop(self, handle: str) -> None:
-        name, _, folder = _read_handle(handle)
-        if _read_meter(folder).exit_code is None:
+        """Ends the job, and what it handed in from its own folder; whatever it says of itself."""
+        _, _, folder = _read_handle(handle)
+        if handle not in self._over:
             with suppress(OSError):
                 (folder / "stopped").touch()
-        # Also where its folder says that it has ended: the job may have written that.
-        done = self._ask("scancel", "--me", f"--name={name}")
-        if done.returncode != 0 and _UNKNOWN_JOB not in done.stderr and "already completed" not in done.stderr:
+        numbers = [str(number) for number, where in self._listed("") if Path(where).is_relative_to(folder)]
+        done = self._ask("scancel", "--me", *numbers) if numbers else None
+        if done is None or done.returncode == 0:
+            return
+        if _UNKNOWN_JOB not in done.stderr and "already completed" not in done.stderr:
             raise _trouble(done.stderr)
 
-    def _started(self, run: Run) -> int | None:
-        """The number of the job that runs it or ran it, by Slurm's list of that name; where Slurm has forgotten it, by
-        our note, or its own."""
-        done = self._ask("squeue", "--noheader", "--states=all", f"--name={run.run_id}", "--format=%A", "--me")
+    def _listed(self, states: str) -> list[tuple[int, str]]:
+        """Our user's jobs, by number and folder: all that Slurm remembers, or those that have not ended."""
+        asked = [f"--states={states}"] if states else []
+        done = self._ask("squeue", "--noheader", "--me", *asked, f"--Format=JobID:20,WorkDir:{COLUMNS['WorkDir']}")
         if done.returncode != 0:
             raise _trouble(done.stderr)
-        listed = min(map(int, done.stdout.split()), default=None)
-        return listed or _number_in(run.folder / "job") or _number_in(run.folder / "claim")
+        rows = [(line[:20].strip(), line[20:].rstrip()) for line in done.stdout.splitlines()]
+        return [(int(number), where) for number, where in rows if number.isdigit()]
 
     def _submit(self, run: Run) -> int:
         done = self._ask("sbatch", *self._options(run), str(Path(__file__).with_name("batch.py")), str(run.folder))
@@ -153,22 +168,32 @@ class SlurmExecutor:
         options += [f"--mem={-(-run.memory_bytes // 2**20)}M"] if run.memory_bytes else []
         return options + ([f"--gres=gpu:{run.gpus}"] if run.gpus else [])
 
-    def _state(self, name: str, number: int) -> tuple[str, str]:
-        """Slurm's word for a job and its reason; empty where it knows none of that number and name."""
-        done = self._ask("squeue", "--noheader", "--states=all", f"--name={name}", f"--jobs={number}", "--format=%T %r")
-        if done.returncode == 0:
-            state, _, reason = done.stdout.strip().partition(" ")
-            return state, reason
-        if _UNKNOWN_JOB in done.stderr:
-            return "", ""
-        raise _trouble(done.stderr)
+    def _job_in(self, folder: Path, number: int) -> SlurmJob | None:
+        """The job of that number in that folder; where it was one too many, the one that runs the command."""
+        job, claimed = self._job(number), number_in(folder / "claim")
+        if job is not None and job.code == NOT_AGAIN and claimed not in (None, number):
+            return self._job_in(folder, claimed or 0) or job
+        return job if job is not None and _is_same(job.folder, folder) else None
+
+    def _job(self, number: int) -> SlurmJob | None:
+        """What Slurm says of a job; None where it knows none of that number."""
+        columns = ",".join(f"{name}:{width}" for name, width in COLUMNS.items())
+        done = self._ask("squeue", "--noheader", "--states=all", f"--jobs={number}", f"--Format={columns}")
+        if done.returncode != 0:
+            if _UNKNOWN_JOB in done.stderr:
+                return None
+            raise _trouble(done.stderr)
+        lines = done.stdout.splitlines()
+        return read_job(lines[0]) if lines else None
 
     def _ask(self, name: str, *words: str) -> subprocess.CompletedProcess[str]:
         try:
             return subprocess.run(
                 [self._commands[name], *words],
                 capture_output=True,
-                text=True,
+                encoding="utf-8",
+                # Jobs choose the folders of what they hand in.
+                errors="replace",
                 check=False,
                 stdin=subprocess.DEVNULL,
                 env=self._environment,
@@ -217,67 +242,21 @@ def _read_handle(handle: str) -> tuple[str, int, Path]:
     return run_id, int(number), Path(name)
 
 
-def _number_in(path: Path) -> int | None:
-    text = _content(path).decode("ascii", errors="replace")
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+def _is_same(where: str, folder: Path) -> bool:
+    return where == str(folder).rstrip() or os.path.realpath(where) == os.path.realpath(folder)
 
 
-def _read_meter(folder: Path) -> _Meter:
-    """What was written last; nothing where a job wrote over it, which does it no good."""
-    try:
-        said = json.loads(_content(folder / "meter.json"))
-        numbers = [_whole(said[name], 0, _MOST) for name in ("wall_ms", "cpu_ms", "gpu_ms", "memory_bytes")]
-        exit_code = None if said["exit_code"] is None else _whole(said["exit_code"], -(2**31), 2**31 - 1)
-        return _Meter(Usage(*numbers), exit_code, bool(said["told"]))
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return _Meter(Usage())
-
-
-def _whole(value: object, least: int, most: int) -> int:
-    """A whole number within bounds, the nearest where it lies beyond. Raises TypeError for what is none."""
-    if type(value) is not int:
-        raise TypeError(f"{str(value)[:40]!r} is no whole number")
-    return min(max(value, least), most)
-
-
-def _content(path: Path) -> bytes:
-    """What a small file holds; nothing where there is none, or a job put a link, a pipe or something long there."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return b""
-    try:
-        found = os.fstat(descriptor)
-        is_ours = stat.S_ISREG(found.st_mode) and found.st_size <= _CONTROL_BYTES_MAX
-        return os.read(descriptor, _CONTROL_BYTES_MAX) if is_ours else b""
-    except OSError:
-        return b""
-    finally:
-        os.close(descriptor)
-
-
-def _ended(folder: Path) -> Progress | None:
-    """How the command ended, where batch.py says so; where others told it to end, Slurm must say why."""
-    meter = _read_meter(folder)
+def _forgotten(folder: Path) -> Progress:
+    """How a job ended of which Slurm says nothing any more: as was noted, or as batch.py said."""
+    if noted := noted_end(folder):
+        return noted
+    meter = meter_of(folder)
     if meter.exit_code is None:
-        return None
-    if not meter.told:
-        state = RunState.FAILED if meter.exit_code else RunState.DONE
-        return Progress(state, meter.usage, meter.exit_code)
-    return Progress(RunState.DONE, meter.usage, text=_STOPPED) if (folder / "stopped").exists() else None
-
-
-def _taken_away(state: str, usage: Usage, by_us: bool, begun: bool) -> Progress:
-    """How a job ended that Slurm has ended, and of which batch.py says nothing; `begun`: batch.py once ran."""
-    if by_us:
-        return Progress(RunState.DONE, usage, text=_STOPPED)
-    if state == _TIMEOUT:
-        return Progress(RunState.DONE, usage, text="stopped after the length of its window")
-    if state == _OUT_OF_MEMORY:
-        return Progress(RunState.FAILED, usage, -signal.SIGKILL, "killed: it took more memory than is leased")
-    if state in _OWN and begun:
-        return Progress(RunState.FAILED, usage, -signal.SIGKILL, f"ended before its time: Slurm says {state}")
-    return Progress(RunState.LOST, usage, text=f"Slurm says {state}" if state else "Slurm knows no such job")
+        return Progress(RunState.LOST, meter.usage, text="Slurm knows no such job")
+    if meter.told and (folder / "stopped").exists():
+        return Progress(RunState.DONE, meter.usage, text="stopped")
+    state = RunState.FAILED if meter.exit_code else RunState.DONE
+    return Progress(state, meter.usage, meter.exit_code)
 
 
 def _trouble(said: str) -> InputError | Unavailable:

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -71,6 +71,13 @@ FOLDER = click.option(
 @click.option("--context", help="The kubeconfig's context.  [default: its current one]")
 @click.option("--namespace", help="Kubernetes' namespace.  [default: default]")
 @click.option("--image", help="Kubernetes' image for jobs that name none; without it they are not run.")
+@click.option(
+    "--cpus", type=click.IntRange(1), help="Processors that the site's leases share.  [default: all there are]"
+)
+@click.option("--memory", "memory_gb", type=click.IntRange(1), help="And memory, in GB.  [default: all there is]")
+@click.option(
+    "--gpus", type=click.IntRange(0), help="And GPUs; 0: jobs run without.  [default: each of the site's devices]"
+)
 @click.option("--reading", "reading_s", default=300, type=click.IntRange(1), help="Seconds of a meter reading.")
 @click.option("--once", is_flag=True, help="Look once, and stop.")
 @click.option("--json", "as_json", is_flag=True, help="A JSON document a line for each look that did something.")
@@ -97,11 +104,15 @@ def _serve(session: Session, **said: Any) -> None:
             delivery.check()
             sender.resume(session.signer)
             jobs = open_jobs(said["place"], session.signer, session.chain.chain_id)
-            executor, limits = _executor(said), AgentLimits(reading_s=said["reading_s"])
+            executor, limits = _executor(said), _limits(said)
             agents = [
                 Agent(AgentSetup(delivery, site, session.signer, AgentBook(store), executor, jobs, folder, limits))
                 for site in dict.fromkeys(said["sites"])
             ]
+            for one in agents:
+                # What cannot be known is said now, and not when a lease's window begins.
+                with suppress(Unavailable):
+                    one.capacity()
             while True:
                 for one in agents:
                     _look(session, one)
@@ -109,6 +120,15 @@ def _serve(session: Session, **said: Any) -> None:
                     break
         finally:
             sender.close()
+
+
+def _limits(said: dict[str, Any]) -> AgentLimits:
+    return AgentLimits(
+        reading_s=said["reading_s"],
+        cpus=said["cpus"] or 0,
+        memory_bytes=(said["memory_gb"] or 0) * 10**9,
+        gpus=said["gpus"],
+    )
 
 
 def _look(session: Session, one: Agent) -> None:

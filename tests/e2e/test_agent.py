@@ -57,7 +57,7 @@ class Yard:
             rpc_url=self.world.url, manifest=self.folder / "deployment.json", mnemonic_file=phrase, account=1
         )
         words = ("agent", "--site", str(self.site), "--jobs", self.url, "--folder", str(self.folder / "agent"))
-        service = Service("agent", [*PROGRAM, *words, "--reading", "600"], log, named)
+        service = Service("agent", [*PROGRAM, *words, "--reading", "600", "--gpus", "0"], log, named)
         return self.services.start(service, lambda: "open" in service.last_words(), 60)
 
     def lease(self, script: str, results: tuple[str, ...] = ()) -> tuple[int, Product]:

@@ -12,7 +12,7 @@ from eth_utils.crypto import keccak
 from ledger import Secret, Sender, Store, open_store
 from ledger.agent.agent import Agent, AgentWork
 from ledger.agent.document import JobDocument
-from ledger.agent.executor import Executor, Progress, Run, RunState, Usage
+from ledger.agent.executor import Capacity, Executor, Progress, Run, RunState, Usage
 from ledger.agent.jobstore import FolderJobs, JobStore
 from ledger.agent.local import LocalExecutor
 from ledger.agent.readings import MeterReading, ProvenReading, read_reading, reading_domain, usage_root, verify_reading
@@ -26,7 +26,8 @@ from tests.world import World
 
 UNITS = 100
 HOUR = 3_600
-EAGER = AgentLimits(ask_s=0.0)
+EAGER = AgentLimits(ask_s=0.0, gpus=0)
+"""Without pauses, and without GPUs: the tests' leases are less than a device, and their jobs want none."""
 
 
 class Killed(BaseException):
@@ -43,10 +44,18 @@ class Hand:
     starts: list[str] = field(default_factory=list)
     stops: list[str] = field(default_factory=list)
 
+    def capacity(self) -> Capacity:
+        self._answer()
+        return Capacity(64, 2**38)
+
     def start(self, run: Run) -> str:
         self._answer()
         self.starts.append(run.run_id)
         return run.run_id
+
+    def found(self, run_id: str, folder: Path) -> str:  # noqa: ARG002
+        self._answer()
+        return run_id if run_id in self.starts else ""
 
     def poll(self, handle: str) -> Progress:  # noqa: ARG002
         self._answer()

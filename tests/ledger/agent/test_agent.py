@@ -1,39 +1,27 @@
 """An agent and its leases: run once, metered by the chain's clock, reported once, whatever happens in between."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from ledger.agent import agent
 from ledger.agent.agent import Agent
 from ledger.agent.executor import RunState, Usage
+from ledger.agent.finding import Gone, gone
 from ledger.agent.folder import log_of
 from ledger.agent.local import LocalExecutor
+from ledger.agent.readings import read_reading
+from ledger.delivery import Delivery
 from ledger.errors import InputError, Unavailable
 from ledger.model import LeaseState
 from ledger.product import Grade
-from ledger.store.agent import AgentBook, Job, Stage
-from tests.ledger.agent.stand import HOUR, UNITS, Away, Hand, Stand, stand, survived
-from tests.world import World
+from ledger.store.agent import AgentBook, Job, LeaseWork, Stage
+from tests.ledger.agent.stand import UNITS, Away, Hand, Stand, survived
 
 FULL = UNITS * 1_000
 POINTS = ("fetched", "noted", "started", "read", "stopped", "sealed", "uploaded", "submitted", "reported")
-
-
-@pytest.fixture
-def real(anvil_world: World, tmp_path: Path) -> Iterator[Stand]:
-    """With real processes."""
-    with stand(anvil_world, tmp_path) as made:
-        yield made
-
-
-@pytest.fixture
-def hand(anvil_world: World, tmp_path: Path) -> Iterator[Stand]:
-    """With an executor that does as it is told."""
-    with stand(anvil_world, tmp_path, executor=Hand()) as made:
-        yield made
 
 
 def until_over(made: Stand, lease: int) -> None:
@@ -103,87 +91,6 @@ def test_an_agent_killed_at_any_step_runs_once_and_reports_once(real: Stand, poi
     assert real.work(lease).stage is Stage.DONE
 
 
-# ---- what cannot run
-
-
-def test_with_nothing_to_run_capacity_stands_ready_while_the_agent_is_awake(real: Stand) -> None:
-    lease, product = real.lease(b"", Grade.BASIC)
-    real.tick(product.start_s - 10)
-    real.tick(product.start_s)
-    real.tick(product.start_s + HOUR // 2)
-    # Nobody saw the machine for an hour: what passed meanwhile is not claimed.
-    real.tick(product.start_s + HOUR * 3 // 4, passed_s=3_600)
-    real.tick(product.end_s)
-    [(delivered_milli, _)] = real.reported(lease)
-    assert delivered_milli == FULL * 3 // 4
-    assert "nothing to run" in real.result(lease)["log"]
-    assert [one.delivered_milli for one in real.check_result(lease)] == [FULL, 0, FULL]
-
-
-@pytest.mark.parametrize("kind", ["missing", "wrong", "unreadable", "image"])
-def test_what_the_holder_did_not_bring_is_no_fault_of_the_site(real: Stand, kind: str) -> None:
-    content = {"unreadable": b"{}", "image": b""}.get(kind, b"something")
-    if kind == "image":
-        content = real.job("true").replace(b'"image":""', b'"image":"a:b"')
-    lease, product = real.lease(content)
-    if kind != "missing":
-        job_hash = real.shelf.put_document(content)
-        if kind == "wrong":
-            (real.folder / "store" / "jobs" / f"0x{job_hash.hex()}.json").write_bytes(b"other")
-    for time_s in (product.start_s - 10, product.start_s, product.start_s + 1_000, product.end_s):
-        assert real.tick(time_s).troubles == ()
-    assert [one for one, _ in real.reported(lease)] == [FULL]
-    why = {"unreadable": "job document", "image": "no containers"}.get(kind, "no document of this hash")
-    assert why in real.result(lease)["log"]
-
-
-def test_a_document_that_comes_late_is_run_late(real: Stand) -> None:
-    content = real.job("sleep 600")
-    path = next((real.folder / "store" / "jobs").iterdir())
-    path.unlink()
-    lease, product = real.lease(content)
-    real.tick(product.start_s)
-    assert real.work(lease).job is Job.WANTED
-    real.shelf.put_document(content)
-    real.tick(product.start_s + 100)
-    assert real.work(lease).job is Job.STARTED
-
-
-def test_while_the_store_or_the_executor_is_away_nothing_counts(hand: Stand) -> None:
-    lease, product = hand.lease(hand.job("true"))
-    hand.tick(product.start_s - 10)
-    executor = hand.executor
-    assert isinstance(executor, Hand)
-    executor.refusal = Unavailable("The cluster is away.", "Ask later.")
-    hand.tick(product.start_s)
-    hand.tick(product.start_s + 900)
-    executor.refusal = None
-    hand.tick(product.start_s + 1_800)
-    hand.tick(product.end_s)
-    assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
-    other, product = hand.lease(hand.job("false"))
-    hand.jobs = Away()
-    hand.wake()
-    hand.tick(product.start_s)
-    assert "The store is away" in hand.work(other).why
-    hand.tick(product.end_s)
-    assert [one for one, _ in hand.reported(other)] == [0]
-
-
-def test_a_run_that_waits_too_long_in_the_queue_is_not_delivered(hand: Stand) -> None:
-    assert isinstance(hand.executor, Hand)
-    hand.executor.state = RunState.QUEUED
-    lease, product = hand.lease(hand.job("true"))
-    hand.tick(product.start_s - 10)
-    for minutes in range(31):
-        hand.tick(product.start_s + 60 * minutes)
-    hand.executor.state = RunState.RUNNING
-    for minutes in range(31, 61):
-        hand.tick(product.start_s + 60 * minutes)
-    # The last of the queue's minutes is not told from those before it.
-    assert [one for one, _ in hand.reported(lease)] == [FULL * 29 // 60]
-
-
 # ---- lost
 
 
@@ -242,18 +149,6 @@ def test_a_run_goes_on_while_its_agent_is_dead_and_counts(real: Stand) -> None:
     assert [one for one, _ in real.reported(lease)] == [FULL]
 
 
-@pytest.mark.parametrize("ran_s", [0, 900])
-def test_a_run_that_was_ordered_before_a_crash_counts_where_it_did_run(hand: Stand, ran_s: int) -> None:
-    assert isinstance(hand.executor, Hand)
-    lease, product = hand.lease(hand.job("true"))
-    hand.deadly = "started"
-    assert not survived(hand, lambda: hand.tick(product.start_s, passed_s=3_600))
-    hand.executor.usage = Usage(wall_ms=1_000 * ran_s)
-    hand.tick(product.start_s + 900, passed_s=3_600)
-    hand.tick(product.end_s)
-    assert [one for one, _ in hand.reported(lease)] == [FULL if ran_s else FULL * 3 // 4]
-
-
 def test_what_an_agent_slept_through_is_reported_as_nothing(real: Stand) -> None:
     lease, product = real.lease(real.job("true"))
     real.tick(product.end_s + 10, passed_s=10_000)
@@ -288,6 +183,96 @@ def test_a_lease_that_ended_before_its_start_is_not_run(hand: Stand) -> None:
     assert (hand.work(lease).stage, hand.executor.starts) == (Stage.GONE, [])
     hand.tick(product.start_s + 10)
     assert hand.work(lease).stage is Stage.GONE
+
+
+@pytest.mark.parametrize("how", ["given up", "given up in part", "disputed", "accepted"])
+def test_a_lease_that_others_end_in_mid_window_is_stopped_and_not_reported_again(hand: Stand, how: str) -> None:
+    assert isinstance(hand.executor, Hand)
+    lease, product = hand.lease(hand.job("true"))
+    hand.tick(product.start_s)
+    hand.tick(product.start_s + 900)
+    delivery, provider = hand.world.delivery, hand.world.provider
+    if how.startswith("given up"):
+        delivery.abort(lease, FULL // 8 if how.endswith("part") else 0).send(provider)
+    else:
+        delivery.report(lease, FULL).send(provider)
+        hand.tick()
+        # Its holder has paid for the whole window.
+        assert hand.executor.stops == []
+        ending = delivery.accept(lease) if how == "accepted" else delivery.dispute(lease, b"\x01" * 32)
+        ending.send(hand.world.buyer)
+    reports = hand.reported(lease)
+    # A cluster that does not answer is told again, though no block came.
+    hand.executor.refusal = Unavailable("The cluster is away.", "Ask later.")
+    assert "The cluster is away" in hand.tick(product.start_s + 1_000).troubles[0]
+    hand.executor.refusal = None
+    assert hand.tick().troubles == ()
+    assert len(hand.executor.stops) == 1
+    words = {"accepted": "it has ended", "disputed": "it is disputed"}.get(how, "it was given up")
+    assert hand.work(lease).why == f"the run was stopped: {words}"
+    # What there is of it comes to the store: a dispute may turn on it.
+    readings = [read_reading(one) for one in hand.result(lease)["readings"]]
+    assert readings[-1].to_s == product.start_s + 1_000
+    assert words in hand.result(lease)["log"]
+    hand.tick(product.end_s + 10)
+    assert hand.work(lease).stage is Stage.DONE
+    assert hand.reported(lease) == reports
+    assert len(hand.executor.starts) == len(hand.executor.stops) == 1
+
+
+def test_the_processes_of_a_lease_that_was_given_up_end(real: Stand) -> None:
+    lease, product = real.lease(real.job("echo up; sleep 600"))
+    real.tick(product.start_s)
+    handle = real.work(lease).handle
+    real.world.delivery.abort(lease).send(real.world.provider)
+    real.tick(product.start_s + 60)
+    assert LocalExecutor().poll(handle).text == "stopped"
+    assert real.result(lease)["log"].endswith("up\n")
+
+
+@pytest.mark.parametrize("point", ["noted", "started", "let go"])
+def test_a_run_that_was_ordered_by_an_agent_that_died_is_stopped_when_its_lease_is_given_up(
+    real: Stand, point: str
+) -> None:
+    count = real.folder / "count"
+    lease, product = real.lease(real.job(f"echo x >> {count}; sleep 600"))
+    real.deadly = point
+    survived(real, lambda: real.tick(product.start_s))
+    real.world.delivery.abort(lease).send(real.world.provider)
+    for seconds in (60, 120):
+        survived(real, lambda seconds=seconds: real.tick(product.start_s + seconds))  # type: ignore[misc]
+    assert real.reported(lease) == []
+    assert not (real.folder / "agent" / "runs").exists() or not [
+        one
+        for one in (real.folder / "agent" / "runs").iterdir()
+        if LocalExecutor().poll(str(one)).state is RunState.RUNNING
+    ]
+    began = point != "noted"
+    assert real.work(lease).stage is (Stage.REPORTED if began else Stage.GONE)
+    real.tick(product.end_s)
+    assert real.work(lease).stage is (Stage.DONE if began else Stage.GONE)
+    assert not count.exists() or count.read_text() == "x\n"
+    assert real.reported(lease) == []
+
+
+def test_what_became_of_leases_is_asked_once_a_block_for_all(hand: Stand, monkeypatch: pytest.MonkeyPatch) -> None:
+    first, product = hand.lease(hand.job("true"))
+    second, later = hand.lease(hand.job("false"))
+    asked: list[list[int]] = []
+
+    def noted(delivery: Delivery, works: list[LeaseWork]) -> dict[int, Gone]:
+        asked.append([work.lease for work in works])
+        return gone(delivery, works)
+
+    monkeypatch.setattr(agent, "gone", noted)
+    hand.tick(product.start_s - 10)
+    assert asked == []
+    hand.tick(product.start_s)
+    hand.tick()
+    hand.tick()
+    assert asked == [[first]]
+    hand.tick(later.start_s)
+    assert asked[-1] == [second] or later.start_s < product.end_s
 
 
 def test_a_store_that_is_away_holds_no_report_up_and_gets_the_result_later(hand: Stand) -> None:
@@ -335,19 +320,6 @@ def test_another_providers_site_is_refused(hand: Stand) -> None:
         Agent(setup)
 
 
-def test_a_silent_executor_at_the_end_is_asked_again_until_the_report_would_be_late(hand: Stand) -> None:
-    assert isinstance(hand.executor, Hand)
-    lease, product = hand.lease(hand.job("true"))
-    hand.tick(product.start_s)
-    hand.tick(product.start_s + 1_800)
-    hand.executor.refusal = Unavailable("The cluster is away.", "Ask later.")
-    assert "The cluster is away" in hand.tick(product.end_s).troubles[0]
-    assert hand.reported(lease) == []
-    period_s = hand.world.market.deployment.terms.report_period_s
-    hand.tick(product.end_s + period_s // 2 + 1)
-    assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
-
-
 @pytest.mark.parametrize(
     "error", [OSError("odd"), RecursionError("odd"), UnicodeEncodeError("utf-8", "\ud800", 0, 1, "odd")]
 )
@@ -369,19 +341,6 @@ def test_what_nobody_foresaw_in_one_lease_ends_no_other_and_is_reported_in_time(
     assert [one for one, _ in hand.reported(other)] == [FULL]
     hand.tick(product.end_s + hand.world.market.deployment.terms.report_period_s // 2 + 1)
     assert [one for one, _ in hand.reported(lease)] == [FULL // 2]
-
-
-def test_a_start_that_fails_as_nobody_foresaw_is_tried_again(hand: Stand) -> None:
-    assert isinstance(hand.executor, Hand)
-    lease, product = hand.lease(hand.job("true"))
-    hand.tick(product.start_s - 10)
-    hand.executor.refusal = OSError("No space left on device")
-    assert hand.tick(product.start_s).troubles == ()
-    assert "No space left" in hand.work(lease).why
-    hand.executor.refusal = None
-    hand.tick(product.start_s + 900)
-    hand.tick(product.end_s)
-    assert [one for one, _ in hand.reported(lease)] == [FULL * 3 // 4]
 
 
 def test_logs_of_a_run_are_read_before_its_folder_goes(real: Stand) -> None:

@@ -165,3 +165,24 @@ def test_a_command_that_cannot_be_started_has_the_code_of_a_shell(folder: Path, 
     ran(folder)
     assert meter(folder)["exit_code"] == code
     assert (folder / "log").read_text().startswith(f"{command}: ")
+
+
+def test_it_ends_as_the_command_did(folder: Path) -> None:
+    for number, (script, code) in enumerate({"exit 0": 0, "exit 3": 3, "kill -9 $$": -9, "kill -TERM $$": -15}.items()):
+        one = folder / str(number)
+        (one / "files").mkdir(parents=True)
+        order(one, "sh", "-c", script)
+        process = begin(one)
+        process.communicate(timeout=WAIT_S_MAX)
+        assert process.returncode == meter(one)["exit_code"] == code
+        process = begin(one)
+        process.communicate(timeout=WAIT_S_MAX)
+        assert process.returncode == batch.NOT_AGAIN
+
+
+def test_what_a_job_puts_in_the_way_of_its_meter_ends_nobody(folder: Path) -> None:
+    order(folder, "sh", "-c", "mkdir ../meter.new; sleep 1.2; echo on; exit 4")
+    process = begin(folder)
+    assert process.communicate(timeout=WAIT_S_MAX)[1] == b""
+    assert process.returncode == 4
+    assert (folder / "log").read_text() == "on\n"

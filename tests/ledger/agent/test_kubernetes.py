@@ -8,7 +8,7 @@ import pytest
 from kubernetes import client
 
 from ledger.agent.document import JobDocument
-from ledger.agent.executor import Run, RunState, Usage
+from ledger.agent.executor import Capacity, Run, RunState, Usage
 from ledger.agent.kubernetes import KubernetesExecutor, connected
 from ledger.errors import InputError, Unavailable
 from tests.kubeapi import Cluster, kubernetes_api, terminated
@@ -189,3 +189,30 @@ def test_connected_reads_a_kubeconfig_and_says_where_there_is_none(cluster: Clus
         KubernetesExecutor(api, "leased", "debian:12").start(run)
         api.rest_client.pool_manager.clear()
     assert list(cluster.jobs) == ["run-1"]
+
+
+def test_a_site_has_what_the_nodes_that_take_pods_have_for_them(executor: KubernetesExecutor, cluster: Cluster) -> None:
+    with pytest.raises(InputError, match="no node that takes pods"):
+        executor.capacity()
+    cluster.node("3920m", "15Gi")
+    cluster.node("64", "263921296Ki", cordoned=True)
+    cluster.node("8", "32e9")
+    assert executor.capacity() == Capacity(11, 15 * 2**30 + 32 * 10**9)
+    cluster.refusal = 403
+    with pytest.raises(InputError, match="say --cpus and --memory"):
+        executor.capacity()
+    cluster.refusal = 503
+    with pytest.raises(Unavailable, match="503"):
+        executor.capacity()
+
+
+def test_what_was_ordered_is_found_and_nothing_is_started_to_find_it(
+    executor: KubernetesExecutor, cluster: Cluster, run: Run
+) -> None:
+    assert executor.found(run.run_id, run.folder) == ""
+    assert not cluster.jobs
+    handle = executor.start(run)
+    assert executor.found(run.run_id, run.folder) == handle
+    executor.stop(handle)
+    assert executor.found(run.run_id, run.folder) == handle
+    assert not cluster.jobs

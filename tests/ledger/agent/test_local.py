@@ -324,6 +324,29 @@ def test_started_again_it_runs_once(runs: Callable[..., Run]) -> None:
     assert (run.folder / "count").read_text() == "x\n"
 
 
+def test_what_was_ordered_is_found_and_nothing_is_started_to_find_it(runs: Callable[..., Run]) -> None:
+    executor, run = LocalExecutor(), runs("sleep 600")
+    assert executor.found(run.run_id, run.folder) == ""
+    assert not run.folder.exists()
+    handle = executor.start(run)
+    assert LocalExecutor().found(run.run_id, run.folder) == handle
+    executor.stop(handle)
+    assert executor.found(run.run_id, run.folder) == handle
+
+
+def test_a_run_that_is_stopped_before_its_warden_is_up_does_not_run(runs: Callable[..., Run]) -> None:
+    executor, run = LocalExecutor(), runs("echo ran >> ../ran; sleep 600")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(LocalExecutor, "_wake", lambda *_: None)
+        executor.start(run)
+    handle = executor.found(run.run_id, run.folder)
+    executor.stop(handle)
+    executor._wake(run.folder)
+    assert over(executor, handle).text == "stopped"
+    assert marked(run) == []
+    assert executor.capacity().cpus == len(os.sched_getaffinity(0))
+
+
 _STARTER = """
 import sys
 from pathlib import Path

@@ -22,7 +22,7 @@ def test_a_lease_is_served_and_its_readings_are_proven(shell: Shell, anvil_world
     world.sell(site, product, 10)
     lease = world.delivery.redeem(product, site, 10, content).send(world.buyer).value
     folder = tmp_path / "agent"
-    words = ("agent", "--site", site, "--jobs", tmp_path / "store", "--folder", folder, "--once")
+    words = ("agent", "--site", site, "--jobs", tmp_path / "store", "--folder", folder, "--once", "--gpus", 0)
     world.clock.go_to(product.start_s)
     said = shell(*words, who=PROVIDER)
     assert said.code == 0, said.err
@@ -70,11 +70,11 @@ def test_jobs_run_on_the_cluster_that_the_options_name(
     shell: Shell, anvil_world: World, tmp_path: Path, slurm_cluster: Cluster
 ) -> None:
     world, shelf = anvil_world, FolderJobs(tmp_path / "store")
-    content = JobDocument(("sh", "-c", "echo on a node; sleep 600")).encode()
+    content = JobDocument(("sh", "-c", "echo on a node with $CUDA_VISIBLE_DEVICES; sleep 600")).encode()
     shelf.put_document(content)
     site, product = world.site(), world.product(1)
-    world.sell(site, product, 10)
-    lease = world.delivery.redeem(product, site, 10, content).send(world.buyer).value
+    world.sell(site, product, 1_000)
+    lease = world.delivery.redeem(product, site, 1_000, content).send(world.buyer).value
     words: list[str | Path | int] = ["agent", "--site", site, "--jobs", tmp_path / "store", "--once"]
     words += [
         "--folder",
@@ -92,7 +92,7 @@ def test_jobs_run_on_the_cluster_that_the_options_name(
     def logs() -> list[str]:
         return [path.read_text() for path in tmp_path.glob("agent/runs/*/log")]
 
-    slurm_cluster.wait_for(lambda: logs() == ["on a node\n"], "the job's words")
+    slurm_cluster.wait_for(lambda: logs() == ["on a node with 0\n"], "the job's words")
     world.clock.go_to(product.end_s)
 
     def is_brought() -> bool:
@@ -100,8 +100,8 @@ def test_jobs_run_on_the_cluster_that_the_options_name(
         return (tmp_path / "store" / "results" / f"{lease}.json").exists()
 
     slurm_cluster.wait_for(is_brought, "the result")
-    assert world.delivery.lease(lease).delivered_milli == 10_000
-    assert "on a node\n" in shelf.result(lease)["log"]
+    assert world.delivery.lease(lease).delivered_milli == 1_000_000
+    assert "on a node with 0\n" in shelf.result(lease)["log"]
 
 
 def test_an_executor_that_is_not_there_is_named(
