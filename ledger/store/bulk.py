@@ -1,17 +1,26 @@
 """Many rows of one table at once. SQLite gets them past SQLAlchemy's work on every row, which takes longer than the
 database itself; each value is made what the column's own type would make of it."""
 
+import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from functools import cache
+from itertools import chain
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Boolean, Connection, Select, Table, bindparam, insert, select, tuple_
 from sqlalchemy.engine import Dialect
 
-from ledger.store.engine import Amount, Word, upsert_into
+from ledger.errors import StoreUnavailable
+from ledger.store.engine import FIXED, Amount, Word, upsert_into
 
 _AT_ONCE = 500
+_COPIED_MIN = 200
+"""How many rows are copied into PostgreSQL rather than inserted."""
+
+_VALUES_MAX = 8_000
+"""How many values one statement takes in SQLite, where there are so many; it would take 32,766."""
 
 
 def read_many(connection: Connection, table: Table, keys: Sequence[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:
@@ -61,17 +70,65 @@ def _made(table: Table) -> tuple[tuple[str, ...], tuple[tuple[str, Callable[[Any
     return names, tuple(made)
 
 
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """Rows of one table on their way into it, as they were when they were packed: values in the order in which they are
+    written, or mappings where `plain` is false. `over`: over those with the same primary key, where there are any."""
+
+    table: Table
+    over: bool
+    plain: bool
+    rows: list[Any]
+
+
 def write_many(connection: Connection, table: Table, rows: Iterable[Mapping[str, Any]], over: bool) -> None:
     """Adds rows that have a value for every column; `over` those with the same primary key, where there are any."""
+    write_pack(connection, pack(table, rows, over, connection.dialect))
+
+
+def pack(table: Table, rows: Iterable[Mapping[str, Any]], over: bool, dialect: Dialect) -> Pack:
+    """Rows that have a value for every column, to be written later: they may change meanwhile."""
+    if dialect.name == "sqlite":
+        return Pack(table, over, True, list(map(_prepared(table, dialect, over)[1], rows)))
     found = list(rows)
-    if not found:
+    if len(found) < _COPIED_MIN:
+        return Pack(table, over, False, list(map(dict, found)))
+    return Pack(table, over, True, list(map(_copied(table), found)))
+
+
+def write_pack(connection: Connection, packed: Pack) -> None:
+    """Writes rows that were packed."""
+    if not packed.rows:
         return
-    dialect = connection.dialect
-    if dialect.name != "sqlite":
-        connection.execute(upsert_into(table, dialect.name) if over else insert(table), found)
-        return
-    text, plain = _prepared(table, dialect, over)
-    connection.exec_driver_sql(text, [plain(row) for row in found])
+    if not packed.plain:
+        statement = upsert_into(packed.table, connection.dialect.name) if packed.over else insert(packed.table)
+        connection.execute(statement, packed.rows)
+    elif connection.dialect.name == "sqlite":
+        _write_plain(connection, packed)
+    else:
+        _copy(connection, packed)
+
+
+# ---- SQLite
+
+
+def _write_plain(connection: Connection, packed: Pack) -> None:
+    text, _ = _prepared(packed.table, connection.dialect, packed.over)
+    at_once = _VALUES_MAX // len(packed.table.columns)
+    rest = len(packed.rows) - len(packed.rows) % at_once
+    for start in range(0, rest, at_once):
+        # One statement of many rows takes less than many of one, and lets other threads work until it is done.
+        values = tuple(chain.from_iterable(packed.rows[start : start + at_once]))
+        connection.exec_driver_sql(_many(text, at_once), values)
+    if rest < len(packed.rows):
+        connection.exec_driver_sql(text, packed.rows[rest:])
+
+
+@cache
+def _many(text: str, count: int) -> str:
+    """The statement for so many rows."""
+    head, values, tail = re.split(r"(?<=VALUES )(\([?, ]+\))", text)
+    return head + ", ".join([values] * count) + tail
 
 
 @cache
@@ -101,3 +158,42 @@ def _plain(names: Sequence[str], words: Sequence[int], amounts: Sequence[int]) -
         return tuple(values)
 
     return plain
+
+
+# ---- PostgreSQL
+
+
+def _copy(connection: Connection, packed: Pack) -> None:
+    """By COPY, which takes a fifth of the time of as many statements; over rows that are there, by way of a table of
+    this transaction's own."""
+    from psycopg import Error  # noqa: PLC0415 - only where PostgreSQL is used
+
+    name, columns = packed.table.name, ", ".join(f'"{one.name}"' for one in packed.table.columns)
+    into = f"bulk_{name}" if packed.over else name
+    if packed.over:
+        connection.exec_driver_sql(f'CREATE TEMPORARY TABLE "{into}" (LIKE "{name}") ON COMMIT DROP')
+    driver: Any = connection.connection.driver_connection
+    try:
+        with driver.cursor() as cursor, cursor.copy(f'COPY "{into}" ({columns}) FROM STDIN') as copy:
+            for row in packed.rows:
+                copy.write_row(row)
+    except Error as error:
+        raise StoreUnavailable(str(error).strip().splitlines()[0]) from error
+    if packed.over:
+        connection.exec_driver_sql(_from(packed.table, into, columns))
+
+
+@cache
+def _from(table: Table, source: str, columns: str) -> str:
+    """The statement that writes all of `source` over what is there."""
+    keys = ", ".join(f'"{one.name}"' for one in table.primary_key)
+    changing = [one.name for one in table.columns if not one.primary_key and FIXED not in one.info]
+    then = "UPDATE SET " + ", ".join(f'"{one}" = excluded."{one}"' for one in changing) if changing else "NOTHING"
+    return f'INSERT INTO "{table.name}" ({columns}) SELECT {columns} FROM "{source}" ON CONFLICT ({keys}) DO {then}'
+
+
+@cache
+def _copied(table: Table) -> Callable[[Mapping[str, Any]], Any]:
+    kinds = [one.type for one in table.columns]
+    words = [place for place, kind in enumerate(kinds) if isinstance(kind, Word)]
+    return _plain([one.name for one in table.columns], words, [])

@@ -6,18 +6,20 @@ import pytest
 from sqlalchemy import Column, Table, insert, select
 
 from ledger.errors import StoreUnavailable
+from ledger.settings import Secret
+from ledger.store import bulk
 from ledger.store import tables as t
-from ledger.store.bulk import read_many, write_many
+from ledger.store.bulk import pack, read_many, write_many, write_pack
 from ledger.store.engine import FIXED, IN_MEMORY, Store, open_store
 from tests.ledger.store.test_history import values_of
 
 TABLES = (*t.STATES, t.EVENTS, t.BLOCKS, t.UNDO)
 
 
-def rows_of(table: Table, shift: int) -> list[dict[str, object]]:
+def rows_of(table: Table, shift: int, count: int = 3) -> list[dict[str, object]]:
     return [
         {one.name: value(one, number if is_settled(one) else number + shift) for one in table.columns}
-        for number in range(1, 4)
+        for number in range(1, 1 + count)
     ]
 
 
@@ -28,7 +30,7 @@ def is_settled(column: Column[Any]) -> bool:
 
 def value(column: object, number: int) -> object:
     name = getattr(column, "name", "")
-    return bytes([number]) if name in ("topics", "data") else values_of(column, number)
+    return number.to_bytes(4) if name in ("topics", "data") else values_of(column, number)
 
 
 def found(store: Store, table: Table) -> list[dict[str, object]]:
@@ -56,3 +58,48 @@ def test_write_many_writes_what_one_by_one_would(table: Table) -> None:
     with pytest.raises(StoreUnavailable), many.write() as connection:
         write_many(connection, table, rows_of(table, 0), over=False)
     assert found(many, table) == rows_of(table, 5)
+
+
+def by_key(table: Table, rows: list[dict[str, object]]) -> list[dict[str, object]]:
+    names = [one.name for one in table.primary_key]
+    return sorted(rows, key=lambda row: [str(row[name]) for name in names])
+
+
+@pytest.mark.parametrize("table", TABLES, ids=lambda table: table.name)
+def test_write_many_writes_very_many_alike(table: Table) -> None:
+    """So many that they go in statements of many rows, and a few in one of their own."""
+    count = bulk._VALUES_MAX // len(table.columns) + 3
+    store = open_store(IN_MEMORY)
+    with store.write() as connection:
+        write_many(connection, table, rows_of(table, 0, count), over=False)
+        write_many(connection, table, rows_of(table, 5, count), over=True)
+    assert by_key(table, found(store, table)) == by_key(table, rows_of(table, 5, count))
+
+
+def test_write_many_copies_very_many_into_postgresql(postgres_url: Secret) -> None:
+    """Over rows that are there, and beside them; what comes twice is refused, and none of it kept."""
+    store, count = open_store(postgres_url), bulk._COPIED_MIN + 3
+    for table in TABLES:
+        with store.write() as connection:
+            write_many(connection, table, rows_of(table, 0, count - 2), over=False)
+            write_many(connection, table, rows_of(table, 5, count), over=True)
+        assert by_key(table, found(store, table)) == by_key(table, rows_of(table, 5, count)), table.name
+        with pytest.raises(StoreUnavailable), store.write() as connection:
+            write_many(connection, table, rows_of(table, 9, count), over=False)
+        assert len(found(store, table)) == count
+    store.close()
+
+
+def test_pack_is_as_rows_were(postgres_url: Secret) -> None:
+    """Rows go on changing while they are written."""
+    for url in (IN_MEMORY, postgres_url):
+        store = open_store(url)
+        for count in (2, bulk._COPIED_MIN):
+            rows = rows_of(t.CASH, 0, count)
+            packed = pack(t.CASH, rows, True, store.engine.dialect)
+            for row in rows:
+                row["free_micro"] = 1
+            with store.write() as connection:
+                write_pack(connection, packed)
+            assert by_key(t.CASH, found(store, t.CASH)) == by_key(t.CASH, rows_of(t.CASH, 0, count))
+        store.close()
