@@ -139,7 +139,7 @@ class RelayDesk:
                 raise refusal("Exchange_WrongRound", {"round": order.terms.round, "current": current})
             if order.terms.round > current + ROUNDS_AHEAD_MAX:
                 raise OutOfRange("round", order.terms.round, current, current + ROUNDS_AHEAD_MAX)
-        return self.queue.accept([self._checked(order) for order in orders], accepted_ms)
+        return self.queue.accept([self._checked(order) for order in orders], accepted_ms, current)
 
     def _checked(self, order: SignedOrder) -> NewOrder:
         terms = order.terms

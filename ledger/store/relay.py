@@ -45,6 +45,10 @@ REASON_LENGTH_MAX = 400
 QUEUED_MAX = 100_000
 """How many orders may wait in a queue: each round of each owner has 80 at most, but owners cost nothing."""
 
+SOON_ROUNDS = 20
+"""Half of the queue is for rounds no farther ahead than this: whoever fills it with orders for next week, which costs
+nothing, keeps nobody from the rounds that come."""
+
 OWNER_QUEUED_MAX = 1_600
 """How many of one owner may: twenty rounds, each as full as it gets. Who signs for more comes back as they end."""
 
@@ -146,8 +150,9 @@ class RelayQueue:
 
     # ---- what comes in
 
-    def accept(self, orders: Sequence[NewOrder], accepted_ms: int) -> list[QueuedOrder]:
-        """Keeps orders, all of them or none, and gives them as they stand now, in the order they came.
+    def accept(self, orders: Sequence[NewOrder], accepted_ms: int, current: int | None = None) -> list[QueuedOrder]:
+        """Keeps orders, all of them or none, and gives them as they stand now, in the order they came. `current` is the
+        chain's round, where half of the queue is to be kept for the next SOON_ROUNDS.
 
         One that is here already is left as it is. Raises OrderNumberTaken where the owner has signed another order with
         the same number for the same round, and Unavailable where more than QUEUED_MAX would wait, or OWNER_QUEUED_MAX
@@ -161,18 +166,21 @@ class RelayQueue:
             if not new:
                 return known
             self._refuse_taken(connection, new)
-            self._refuse_too_many(connection, new)
+            self._refuse_too_many(connection, new, current)
             connection.execute(insert(_orders), [_row(order, accepted_ms) for order in new])
             return self._found(connection, _c.digest, fresh)
 
         found = self.store.redo(kept)
         return [found[order.digest] for order in orders]
 
-    def _refuse_too_many(self, connection: Connection, new: Sequence[NewOrder]) -> None:
+    def _refuse_too_many(self, connection: Connection, new: Sequence[NewOrder], current: int | None) -> None:
         waiting = _c.stage == Stage.QUEUED
         queued, first = connection.execute(select(func.count(), func.min(_c.round)).where(waiting)).one()
         if queued + len(new) > QUEUED_MAX:
             raise _full(f"{queued:,} signed orders wait", len(new), QUEUED_MAX)
+        late = 0 if current is None else sum(order.round > current + SOON_ROUNDS for order in new)
+        if late and queued + late > QUEUED_MAX // 2:
+            raise _full(f"{queued:,} signed orders wait", late, QUEUED_MAX // 2, "for rounds so far ahead ")
         more = Counter(order.owner for order in new)
         standing = Counter[str]()
         # What an owner had in rounds before the first that anything waits for is not looked at.
@@ -329,9 +337,9 @@ class RelayQueue:
         return found
 
 
-def _full(what: str, more: int, most: int) -> Unavailable:
+def _full(what: str, more: int, most: int, which: str = "") -> Unavailable:
     return Unavailable(
-        f"{what} already, and {more:,} more would be above {most:,}.",
+        f"{what} already, and {more:,} more {which}would be above {most:,}.",
         "Try again when their rounds have ended, or place the order yourself.",
     )
 

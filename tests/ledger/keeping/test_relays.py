@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger import errors
 from ledger.chain import TRANSACTION_GAS_MAX
-from ledger.errors import NodeRefused, OrderNumberTaken, OutOfRange
+from ledger.errors import NodeRefused, OrderNumberTaken, OutOfRange, Unavailable
 from ledger.keeping.relays import (
     BATCH_MAX,
     ROUNDS_AHEAD_MAX,
@@ -28,7 +28,7 @@ from ledger.orders import OrderTerms, SignedOrder, digest_of
 from ledger.product import Grade, Product, Tier
 from ledger.rpc import message_of
 from ledger.store.engine import IN_MEMORY, open_store
-from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
+from ledger.store.relay import SOON_ROUNDS, NewOrder, QueuedOrder, RelayQueue, Stage
 from tests.world import PROVIDER, World
 
 # Says 0x1626ba7e to everything that it is asked.
@@ -101,6 +101,17 @@ def test_accept_raises_for_a_round_that_is_over_or_far_away(anvil_world: World, 
     desk.accept([bid(anvil_world, product, ahead=3)], 5)
     with pytest.raises(OrderNumberTaken):
         desk.accept([bid(anvil_world, anvil_world.product(), ahead=3)], 5)
+
+
+def test_desk_keeps_half_of_its_queue_for_the_rounds_that_come(
+    anvil_world: World, desk: RelayDesk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.store.relay.QUEUED_MAX", 2)
+    product = anvil_world.product()
+    desk.accept([bid(anvil_world, product, ahead=SOON_ROUNDS + 5)], 5)
+    with pytest.raises(Unavailable):
+        desk.accept([bid(anvil_world, product, ahead=SOON_ROUNDS + 6)], 5)
+    desk.accept([bid(anvil_world, product, ahead=1)], 5)
 
 
 @given(

@@ -13,7 +13,7 @@ from sqlalchemy import event
 from ledger.errors import OrderNumberTaken, Unavailable, UnknownIntent
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, Store, open_store
-from ledger.store.relay import NewOrder, QueuedOrder, RelayQueue, Stage
+from ledger.store.relay import SOON_ROUNDS, NewOrder, QueuedOrder, RelayQueue, Stage
 
 OWNER = "0x" + "a" * 40
 
@@ -153,6 +153,23 @@ def test_accept_raises_where_too_many_wait(queue: RelayQueue, monkeypatch: pytes
     assert queue.accept([new_order(0)], 2_000) == first[:1], "what is here is no more"
     queue.claim({"batch": [first[0].number]})
     queue.accept([new_order(9)], 3_000)
+
+
+def test_orders_for_rounds_far_ahead_leave_room_for_those_that_come(
+    queue: RelayQueue, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ledger.store.relay.QUEUED_MAX", 8)
+    now, far = 7, 7 + SOON_ROUNDS + 1
+    queue.accept([new_order(seed, far) for seed in range(4)], 1_000, now)
+    with pytest.raises(Unavailable, match="4 signed orders wait already, and 1 more for rounds so far ahead would be"):
+        queue.accept([new_order(10, far), new_order(11, now)], 1_000, now)
+    assert queue.counts()[Stage.QUEUED] == 4, "all or none"
+    queue.accept([new_order(20, far - 1), *(new_order(seed, now) for seed in range(21, 24))], 1_000, now)
+    with pytest.raises(Unavailable, match="8 signed orders wait already, and 1 more would be above 8"):
+        queue.accept([new_order(30, now)], 1_000, now)
+    # What was far ahead is not when its round comes nearer.
+    queue.expire(now + 1)
+    queue.accept([new_order(31, far)], 1_000, now + 1)
 
 
 def test_waiting_gives_every_owner_its_turn(queue: RelayQueue) -> None:
