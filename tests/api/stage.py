@@ -122,7 +122,11 @@ def new_key(stage: Stage, *scopes: str, cash: str = "", **more: Any) -> dict[str
 def done(stage: Stage, response: Any) -> dict[str, Any]:
     """The status of what was accepted, once it is in a block."""
     assert response.status_code == 202, response.text
-    path = response.json()["links"]["status"]
+    return settled(stage, response.json()["links"]["status"])
+
+
+def settled(stage: Stage, path: str) -> dict[str, Any]:
+    """The status at a path, once it is in a block. A node may say that it has a transaction before it makes one."""
     deadline_s = monotonic() + 60
     while True:
         status: dict[str, Any] = stage.get(path)

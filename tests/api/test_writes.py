@@ -9,7 +9,7 @@ from api.auth import Caller
 from api.errors import BadRequest, NotAllowed
 from api.writes import owner_of
 from ledger import Product
-from tests.api.stage import Stage, done, new_key
+from tests.api.stage import Stage, done, new_key, settled
 
 STRANGER = "0x" + "11" * 20
 
@@ -55,6 +55,7 @@ def test_a_wallet_signs_what_is_built(stage: Stage) -> None:
     raw = buyer.sign_transaction(fields | {"to": built["to"], "data": built["data"]}).raw
     response = stage.post("/transactions", {"raw": "0x" + raw.hex()})
     assert response.status_code == 202, response.text
+    settled(stage, f"/transactions/{response.json()['intent']}")
     receipt = stage.world.chain.receipt(response.json()["transaction"])
     assert receipt is not None
     assert receipt.succeeded
