@@ -5,8 +5,9 @@ worth more than it costs is full, and no group could do better at these worths t
 serves more unit-hours, or higher limits with as many, or costs less with the same. That the worths are the least that
 do this is checked too: each that lies above its supply's own price must be due to somebody, over a chain that ends.
 
-Of gangs only feasibility is certified: that no more of them could run, or cheaper, is not. Nor are the reasons of what
-is left over, of which only the amounts are checked.
+Of gangs feasibility is certified, and that none is left over that would still fit in what stays free: that no more of
+them could run if others ran elsewhere, or cheaper, is not. Nor are the reasons of what is left over, of which only the
+amounts are checked.
 
 Nothing here is shared with the planner but the values, and how columns are added up.
 """
@@ -20,6 +21,7 @@ from ledger.dispatch.optimal import Proof, alike, best, flows_as_placed, least, 
 from ledger.dispatch.problem import JobSpec, Latencies, Plan, Supply
 from ledger.dispatch.rules import Case, Violation
 from ledger.dispatch.tables import JobTable, Placements, SupplyTable
+from ledger.dispatch.vacant import vacant
 
 
 def verify(
@@ -47,4 +49,5 @@ def verify(
     job = np.concatenate([proof.member[case.certificate.flow_group], placed.job[gangs]])
     supply = np.concatenate([case.certificate.flow_supply, placed.supply[gangs]])
     found = feasible(case, job, supply)
+    found += vacant(case)
     return [*found, *(one for check in (prices, slack, best, least) for one in check(proof))]

@@ -1,13 +1,16 @@
 """Jobs that may not be divided: all units at one site, in consecutive hours.
 
-The hardest first, which is the largest for the number of supplies that it may use, each at the site and start where
-its hours cost least by the prices of a flow that divides everything: those say what else the capacity could do. What
-comes later is smaller or freer, and fills the gaps. This proves nothing, and the plan's certificate says of gangs only
-that they run as asked.
+Whoever must start soonest is seated first, of those the largest, each at the site and start where its hours cost least,
+and of equals at the earliest, where least stays free. Where that leaves some over, the other WAYS are tried too, and
+the one that serves most unit-hours is taken: so a plan of up to KINDS_MAX kinds of gangs serves no fewer than a queue
+by arrival, by limit or by urgency would, in which each takes the first place that is free. Beyond that nothing is
+proved, and the plan's certificate says of gangs only that they run as asked, and that none is left over that would
+still fit.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from enum import Enum
 
 import numpy as np
 
@@ -30,43 +33,119 @@ class Seat:
     units: tuple[int, ...]
 
 
+class Order(Enum):
+    """Who is seated before whom; equals in the order of their content."""
+
+    URGENT = "latest start, then the most units"
+    HARD = "most unit-hours for the number of supplies that it may use"
+    LIMIT = "highest limit"
+    ARRIVAL = "earliest hour"
+
+
+class Place(Enum):
+    """Where each goes, of all sites and starts that are free."""
+
+    CHEAPEST = "least cost, earliest, least that stays free"
+    TIGHTEST = "earliest, least that stays free"
+    FIRST = "earliest, lowest site"
+
+
+WAYS = tuple((order, place) for place in Place for order in Order)
+KINDS_MAX = 1_000
+"""Of more kinds of gangs than this only the first way is tried: each takes as long as the first."""
+
+
 class Seating:
     """Places gangs on what is free, and takes it away from there."""
 
     def __init__(self, groups: Groups, supplies: SupplyTable, latencies: Latencies, free: Ints) -> None:
-        self._groups, self._supplies, self._latencies = groups, supplies, latencies
+        self._groups, self._supplies = groups, supplies
         self.free = free
         self.seats: list[Seat] = []
+        self._usable = usable_by(groups, np.flatnonzero(groups.spec.gang == 1), supplies, latencies)
+        self._halls: dict[int, Hall | None] = {}
 
     def seat(self, counts: Ints, guide: Ints) -> Ints:
-        """Places up to `counts[g]` jobs of each gang group, along the `guide` price of each supply; says how many."""
-        spec = self._groups.spec
-        size = spec.units.astype(np.int64) * spec.hours
-        chosen = np.flatnonzero((spec.gang == 1) & (counts > 0))
-        usable = usable_by(self._groups, chosen, self._supplies, self._latencies)
-        choices = np.array([max(1, len(usable[group])) for group in chosen.tolist()], dtype=np.int64)
-        hard = size[chosen] * _FINE // choices
-        chosen = chosen[np.lexsort((chosen, -spec.limit_micro[chosen].astype(np.int64), -hard))]
-        seated = np.zeros(len(self._groups), dtype=np.int64)
-        for group in chosen.tolist():
-            hall = Hall.of(self._supplies, usable[group], int(spec.units[group]), int(spec.hours[group]))
-            seated[group] = self._seat_group(group, int(counts[group]), hall, guide)
-        return seated
+        """Places up to `counts[g]` jobs of each gang group, where they cost least by the `guide` price of each supply;
+        says how many."""
+        chosen = np.flatnonzero((self._groups.spec.gang == 1) & (counts > 0))
+        best: _Seated | None = None
+        for order, place in WAYS if len(chosen) <= KINDS_MAX else WAYS[:1]:
+            found = self._seated(chosen[self._order(chosen, order)], counts, guide, place)
+            if best is None or found.worth > best.worth:
+                best = found
+            if np.array_equal(found.count[chosen], counts[chosen]):
+                break
+        if best is None:
+            return np.zeros(len(self._groups), dtype=np.int64)
+        self.seats += best.seats
+        self.free = best.free
+        return best.count
 
-    def _seat_group(self, group: int, count: int, hall: "Hall | None", guide: Ints) -> int:
+    def _order(self, chosen: Ints, order: Order) -> Ints:
+        spec = self._groups.spec
+        units, hours = spec.units[chosen].astype(np.int64), spec.hours[chosen].astype(np.int64)
+        limit = -spec.limit_micro[chosen].astype(np.int64)
+        match order:
+            case Order.URGENT:
+                return np.lexsort((chosen, -units, spec.deadline_hour[chosen] - hours))
+            case Order.HARD:
+                choices = np.array([max(1, len(self._usable[group])) for group in chosen.tolist()], dtype=np.int64)
+                return np.lexsort((chosen, limit, -(units * hours * _FINE // choices)))
+            case Order.LIMIT:
+                return np.lexsort((chosen, limit))
+            case Order.ARRIVAL:
+                return np.lexsort((chosen, spec.earliest_hour[chosen]))
+
+    def _seated(self, order: Ints, counts: Ints, guide: Ints, place: Place) -> "_Seated":
+        found = _Seated(self.free.copy(), np.zeros(len(self._groups), dtype=np.int64))
+        if place is not Place.CHEAPEST:
+            guide = np.zeros_like(guide)
+        unit_hours = limits_micro = 0
+        for group in order.tolist():
+            spec = self._groups.spec
+            hall = self._hall(group, len(order))
+            done = found.fill(group, int(counts[group]), hall, guide, tight=place is not Place.FIRST)
+            size = done * int(spec.units[group]) * int(spec.hours[group])
+            unit_hours, limits_micro = unit_hours + size, limits_micro + size * int(spec.limit_micro[group])
+        found.worth = unit_hours, limits_micro
+        return found
+
+    def _hall(self, group: int, kinds: int) -> "Hall | None":
+        if group in self._halls:
+            return self._halls[group]
+        spec = self._groups.spec
+        hall = Hall.of(self._supplies, self._usable[group], int(spec.units[group]), int(spec.hours[group]))
+        if kinds <= KINDS_MAX:
+            self._halls[group] = hall
+        return hall
+
+
+@dataclass(slots=True, eq=False)
+class _Seated:
+    """What one way comes to: what it leaves free, how many of each group sit where; unit-hours, and times limits."""
+
+    free: Ints
+    count: Ints
+    seats: list[Seat] = field(default_factory=list)
+    worth: tuple[int, int] = (0, 0)
+
+    def fill(self, group: int, wanted: int, hall: "Hall | None", guide: Ints, tight: bool) -> int:
+        """Seats as many jobs of a group as fit, up to those wanted, and says how many."""
         done = 0
-        while done < count and hall is not None:
-            found = hall.best(self.free, guide)
+        while done < wanted and hall is not None:
+            found = hall.best(self.free, guide, tight)
             if found is None:
                 break
             supplies, units = found
             # As long as every supply lasts, the next of the same kind would choose the same.
             same = min(
-                count - done, *(int(self.free[one]) // taken for one, taken in zip(supplies, units, strict=True))
+                wanted - done, *(int(self.free[one]) // taken for one, taken in zip(supplies, units, strict=True))
             )
             self.seats += [Seat(group, supplies, units)] * same
             self.free[list(supplies)] -= same * np.array(units)
             done += same
+        self.count[group] = done
         return done
 
 
@@ -96,24 +175,27 @@ class Hall:
         table[layer, site[order], hour[order]] = usable[order]
         return cls(table, units, hours)
 
-    def best(self, free: Ints, guide: Ints) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
-        """The supplies that one job takes at the cheapest site and start (of several the earliest start, then the
-        lowest site), and how much of each."""
+    def best(self, free: Ints, guide: Ints, tight: bool = True) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """The supplies that one job takes at the cheapest site and start, and how much of each. Of several the earliest
+        start, then (where it should sit `tight`) the site with the least free in those hours, then the lowest site."""
         there = np.where(self.supply >= 0, free[self.supply], 0)
+        room = there.sum(axis=0)
+        whole = _sliding((room >= self.units).astype(np.int64), self.hours) == self.hours
+        if not whole.any():
+            return None
         price = np.where(self.supply >= 0, guide[self.supply], NEVER)
         cheapest = np.argsort(price, axis=0, kind="stable")
         there, price = (np.take_along_axis(layers, cheapest, axis=0) for layers in (there, price))
-        supply = np.take_along_axis(self.supply, cheapest, axis=0)
         before = np.cumsum(there, axis=0) - there
         taken = np.clip(self.units - before, 0, there)
-        enough = taken.sum(axis=0) == self.units
-        cost = np.where(enough, np.where(taken > 0, taken * np.where(taken > 0, price, 0), 0).sum(axis=0), 0)
-        whole, costs = _sliding(enough.astype(np.int64), self.hours), _sliding(cost, self.hours)
-        costs = np.where(whole == self.hours, costs, NEVER)
-        start, site = divmod(int(np.argmin(costs.T)), costs.shape[0])
-        if costs[site, start] == NEVER:
-            return None
+        cost = np.where(taken > 0, taken * np.where(taken > 0, price, 0), 0).sum(axis=0)
+        costs = np.where(whole, _sliding(np.where(room >= self.units, cost, 0), self.hours), NEVER)
+        start = int(np.argmin(costs.min(axis=0)))
+        sites = np.flatnonzero(costs[:, start] == costs[:, start].min())
+        rooms = room[sites, start : start + self.hours].sum(axis=1)
+        site = int(sites[np.argmin(rooms)] if tight else sites[0])
         layer, hour = np.nonzero(taken[:, site, start : start + self.hours])
+        supply = np.take_along_axis(self.supply, cheapest, axis=0)
         supplies, units = supply[layer, site, start + hour], taken[layer, site, start + hour]
         return tuple(supplies.tolist()), tuple(units.tolist())
 

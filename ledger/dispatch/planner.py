@@ -1,9 +1,10 @@
 """Jobs × sites × hours into a plan: most unit-hours first, then the highest limits, then at least cost.
 
 Interchangeable jobs are one group, one integer flow a class serves the divisible groups as well as can be, and the
-least prices that support the flow prove it. Gangs, which no flow can keep whole, are placed before it along the prices
-of a flow that divides them, and those that found no place then, after it: of them the plan promises that they run as
-asked, not that no more could.
+least prices that support the flow prove it. Gangs, which no flow can keep whole, are placed before it, as many of a
+kind as a flow that divides them would serve and along its prices, which say what else the capacity could do; those that
+found no place then, after it. Of them the plan promises that they run as asked and that none is left over that would
+still fit, not that no more could run.
 """
 
 from collections.abc import Sequence
@@ -48,7 +49,10 @@ class _Planning:
         groups = self._groups
         gangs = groups.spec.gang == 1
         seating = Seating(groups, self._supplies, self._latencies, self._supplies.units.astype(np.int64))
-        if gangs.any():
+        if gangs.all():
+            seating.seat(groups.count, self._order)
+            served = self._serve(np.flatnonzero(~gangs), seating.free)
+        elif gangs.any():
             guide = self._serve(np.arange(len(groups)), seating.free)
             whole = self._taken(guide.flows) // (groups.spec.units.astype(np.int64) * groups.spec.hours)
             seated = seating.seat(whole, guide.worth.gross)

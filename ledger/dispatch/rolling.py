@@ -12,7 +12,8 @@ puts later is not bought, and planned again by the next step, when more is known
 - Hours that a job left over by ending early are paid for: they are offered to the others first, at no price.
 - Work that can wait beyond the hours that are on offer pays a micro less than its limit until it no longer can: so it
   gives way to what cannot wait, where their limits are equal.
-- Waiting has a price: of two supplies the earlier is taken unless the later is cheaper by `wait_bp` for each hour.
+- Waiting has a price: of two supplies the earlier is taken unless the later is cheaper by `wait_bp` for each hour,
+  compounded.
 """
 
 from collections import defaultdict
@@ -33,6 +34,7 @@ FIRST_HOURS = 1
 MOST_HOURS = 64
 FINAL_HOURS = 7 * HOURS_PER_DAY
 """What ran so long ago can no longer be missed: reports and disputes are over."""
+_NO_WAIT = 2**40
 
 Planner = Callable[[Sequence[JobSpec], Sequence[Supply], Latencies], Plan]
 
@@ -133,6 +135,7 @@ class Rolling:
         if wait_bp < 0:
             raise InputError(f"Waiting cannot cost {wait_bp} bp an hour.", "Give 0 or more.")
         self._latencies, self._planner, self._wait_bp = latencies, planner, wait_bp
+        self._waits = [_NO_WAIT]
         self._paid_in, self._spent, self._came_back = purse_micro, 0, 0
         self._jobs: dict[int, _Open] = {}
         self._added = self._changes = 0
@@ -264,7 +267,10 @@ class Rolling:
         return Asked(tuple(supplies), plan, tuple(parts), tuple(rows), late)
 
     def _weight(self, supply: Supply, ahead: int) -> int:
-        return max(supply.weight_bp * BP_PER_ONE // (BP_PER_ONE + self._wait_bp * ahead), 1)
+        # Compounded, so that an hour later makes all hours of a gang dearer by as much, however many they are.
+        while len(self._waits) <= ahead:
+            self._waits.append(self._waits[-1] * BP_PER_ONE // (BP_PER_ONE + self._wait_bp))
+        return max(supply.weight_bp * self._waits[ahead] // _NO_WAIT, 1)
 
     # ---- what is made of its answer
 

@@ -27,6 +27,7 @@ class Rule(StrEnum):
     WINDOW = "window"
     LIMIT = "limit"
     GANG = "gang"
+    VACANT = "vacant"
     LEFT = "left"
     GROUP = "group"
     FLOW = "flow"

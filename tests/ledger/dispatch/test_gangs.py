@@ -1,10 +1,16 @@
-"""Gangs sit whole, at the cheapest place that is free, the hardest first."""
+"""Gangs sit whole, whoever must start soonest first, and no queue would seat more of them."""
 
+from collections.abc import Callable
 from dataclasses import replace
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import JobSpec, Placed, Supply, Why
-from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS
+from ledger.dispatch.tables import JOB_COLUMNS
+from tests.ledger.dispatch.instances import HOUR, HOURS, LATENCIES, METROS, Instance, admits
 
 
 def gang(units: int, hours: int, limit_micro: int = 9, name: str = "gang") -> JobSpec:
@@ -65,3 +71,107 @@ def test_gang_that_the_flow_would_serve_comes_before_divisible_jobs_that_fit_els
     jobs = [JobSpec("divisible", 1, 3, 1, HOUR, HOUR + 1, 9), gang(4, 1)]
     plan = make_plan(jobs, supplies, LATENCIES)
     assert seats(list(plan.placed)) == [(0, 2, 0, 3), (1, 1, 0, 4)]
+
+
+def test_gang_that_must_start_now_sits_before_a_larger_one_that_can_wait() -> None:
+    soon = replace(gang(4, 1, name="soon"), deadline_hour=HOUR + 1)
+    plan = make_plan([gang(5, 1, name="later"), soon], site(1, [1, 1], 5), LATENCIES)
+    assert seats(list(plan.placed)) == [(0, 1, 1, 5), (1, 1, 0, 4)]
+
+
+def test_gang_sits_where_least_stays_free_among_equals() -> None:
+    plan = make_plan([gang(4, 2)], site(1, [3, 3], 9) + site(2, [3, 3], 5) + site(3, [3, 3], 7), LATENCIES)
+    assert {row.site for row in plan.placed} == {2}
+
+
+def test_gangs_sit_in_another_order_where_that_serves_more() -> None:
+    # By latest start the small one comes first and takes the only hour in which the large one fits.
+    small = replace(gang(1, 1, name="small"), deadline_hour=HOUR + 1)
+    plan = make_plan([small, gang(3, 2, name="large")], site(1, [1, 1], 3), LATENCIES)
+    assert [(left.job, left.unit_hours) for left in plan.left] == [(0, 1)]
+
+
+# ---- beside queues, in which each takes the first place that is free
+
+Seat = tuple[int, int]
+"""Hour and site."""
+
+QUEUES: dict[str, Callable[[JobSpec], tuple[int, ...]]] = {
+    "arrival": lambda job: (job.earliest_hour,),
+    "limit": lambda job: (-job.limit_micro,),
+    "urgency": lambda job: (job.deadline_hour - job.hours, -job.units),
+}
+
+
+def queued(instance: Instance, queue: str, tight: bool) -> int:
+    """Unit-hours served by a queue: each whole at its earliest start, at the site with the least free in those hours
+    (or at the lowest), out of the cheapest there. Equals stand in order of their content."""
+
+    def before(job: JobSpec) -> tuple[int, ...]:
+        return *QUEUES[queue](job), *(int(getattr(job, name)) for name in JOB_COLUMNS)
+
+    free = [supply.units for supply in instance.supplies]
+    return sum(job.unit_hours for job in sorted(instance.jobs, key=before) if seated(instance, job, free, tight))
+
+
+def seated(instance: Instance, job: JobSpec, free: list[int], tight: bool) -> bool:
+    """Takes the job's seat out of what is free, if there is one."""
+    rows = sorted(
+        (k for k, supply in enumerate(instance.supplies) if admits(job, supply)),
+        key=lambda k: (instance.supplies[k].price_micro, instance.supplies[k].grade, instance.supplies[k].units),
+    )
+
+    def at(hour: int, place: int) -> list[int]:
+        return [k for k in rows if (instance.supplies[k].hour, instance.supplies[k].site) == (hour, place)]
+
+    def room(seat: Seat) -> list[int]:
+        return [sum(free[k] for k in at(hour, seat[1])) for hour in range(seat[0], seat[0] + job.hours)]
+
+    places = sorted({instance.supplies[k].site for k in rows})
+    free_seats = [(hour, place) for hour in range(HOUR, HOUR + HOURS) for place in places]
+    free_seats = [seat for seat in free_seats if min(room(seat)) >= job.units]
+    if not free_seats:
+        return False
+    start, place = min(free_seats, key=lambda seat: (seat[0], sum(room(seat)) if tight else 0, seat[1]))
+    for hour in range(start, start + job.hours):
+        rest = job.units
+        for k in at(hour, place):
+            taken = min(rest, free[k])
+            free[k] -= taken
+            rest -= taken
+    return True
+
+
+@st.composite
+def crowded(draw: st.DrawFn) -> Instance:
+    """Gangs that compete for two sites in every hour, each of up to two prices."""
+    kinds = []
+    for _ in range(draw(st.integers(2, 7))):
+        earliest, hours = draw(st.integers(0, HOURS - 1)), draw(st.integers(1, 3))
+        deadline = draw(st.integers(earliest + 1, HOURS))
+        kinds.append(
+            replace(
+                gang(draw(st.integers(1, 4)), min(hours, deadline - earliest), draw(st.integers(1, 5))),
+                earliest_hour=HOUR + earliest,
+                deadline_hour=HOUR + deadline,
+                metro=draw(st.sampled_from(METROS[:2])),
+                latency_max_us=draw(st.sampled_from([0, 0, 1_000])),
+            )
+        )
+    supplies = [
+        Supply(number, 1, METROS[number], HOUR + hour, draw(st.integers(0, 4)), draw(st.integers(1, 4)))
+        for number in range(2)
+        for hour in range(HOURS)
+        for _ in range(draw(st.integers(1, 2)))
+    ]
+    return Instance(kinds, supplies)
+
+
+@settings(deadline=None, max_examples=150)
+@given(crowded())
+def test_plan_serves_as_many_unit_hours_of_gangs_as_any_queue(instance: Instance) -> None:
+    plan = make_plan(instance.jobs, instance.supplies, LATENCIES)
+    assert verify(instance.jobs, instance.supplies, LATENCIES, plan) == []
+    for queue in QUEUES:
+        for tight in (True, False):
+            assert plan.unit_hours >= queued(instance, queue, tight), (queue, tight)
