@@ -1,11 +1,12 @@
 """The keys of managed accounts: one keystore file each, in a folder that only its owner can read."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from secrets import token_urlsafe
 from threading import Lock
 
-from ledger import BadKey, Secret, Signer, create_keystore, open_keystore
+from ledger import BadKey, Secret, Signer, create_keystore, open_keystore, sync_folder
 
 _PASSPHRASE = "passphrase"
 
@@ -24,6 +25,7 @@ class Vault:
             unnamed = self._folder / f"new-{token_urlsafe(8)}.json"
             signer = create_keystore(unnamed, self._passphrase())
             unnamed.rename(self._path(signer.address))
+            sync_folder(self._folder)
             self._open[signer.address] = signer
             return signer
 
@@ -47,13 +49,17 @@ class Vault:
         path = self._folder / _PASSPHRASE
         if not path.exists():
             self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            fresh = path.with_name(f".{_PASSPHRASE}.new")
-            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            fresh = self._folder / f".{_PASSPHRASE}.{token_urlsafe(8)}"
+            descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(descriptor, "w", encoding="utf-8") as file:
                 file.write(token_urlsafe(32))
                 file.flush()
                 os.fsync(file.fileno())
-            fresh.replace(path)
+            # Of two processes that begin at once the first names it: another's keys may be closed with it already.
+            with suppress(FileExistsError):
+                os.link(fresh, path)
+            fresh.unlink()
+            sync_folder(self._folder)
         try:
             return Secret(path.read_text(encoding="utf-8").strip())
         except OSError as error:

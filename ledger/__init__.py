@@ -89,6 +89,7 @@ from ledger.keys import (
     signer_from_key_file,
     signer_from_mnemonic,
     signer_from_mnemonic_file,
+    sync_folder,
 )
 from ledger.maintenance import (
     Announcement,
@@ -230,7 +231,8 @@ __all__ = [
     "run_audit",
     "seed_standard", "send_together", "share_down", "share_up", "sign_order", "sign_permit", "sign_reading",
     "sign_withdrawal", "signed_by_contract", "signed_order", "signer_from_key_file", "signer_from_mnemonic",
-    "signer_from_mnemonic_file", "site_record", "snapshot", "start_of_hour", "supply_curve", "tick_at_or_above",
+    "signer_from_mnemonic_file", "site_record", "snapshot", "start_of_hour", "supply_curve",
+    "sync_folder", "tick_at_or_above",
     "tick_at_or_below", "tier_of", "tier_report", "typed_data", "unit_price_down", "unit_price_up",
     "urls_of", "usage_root",
     "used_benchmarks", "verify_reading", "whole_units", "with_prefixes", "withdraw_announcement",

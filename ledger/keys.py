@@ -155,7 +155,8 @@ def open_keystore(path: Path, passphrase: Secret) -> Signer:
 
 
 def create_keystore(path: Path, passphrase: Secret) -> Signer:
-    """Makes a new key and writes it, encrypted, to a new file that only its owner can read.
+    """Makes a new key and writes it, encrypted, to a new file that only its owner can read; it is on the disk when the
+    signer is given.
 
     Raises BadKey where there is something already.
     """
@@ -168,7 +169,19 @@ def create_keystore(path: Path, passphrase: Secret) -> Signer:
         raise BadKey(str(path), "there is a file already, which may hold a key", "Choose another path.") from None
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         file.write(record + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    sync_folder(path.parent)
     return Signer(account)
+
+
+def sync_folder(folder: Path) -> None:
+    """Has what was made or renamed in a folder on the disk: whatever gets money before that may be nobody's."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _from_mnemonic(mnemonic: Secret, index: int, source: str) -> Signer:
