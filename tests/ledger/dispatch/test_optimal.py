@@ -12,6 +12,8 @@ from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import Certificate, JobSpec, Left, Plan, Supply, Why
 from ledger.dispatch.rules import Rule
+from ledger.dispatch.tables import JOB_COLUMNS
+from ledger.product import Grade
 from tests.ledger.dispatch.instances import HOUR, LATENCIES, METROS, Instance, instances
 
 
@@ -42,7 +44,8 @@ def test_certificate_is_refused_when_a_flow_is_changed(instance: Instance, data:
         place = data.draw(st.integers(0, len(plan.certificate.flow_units) - 1))
         name = data.draw(st.sampled_from(["flow_units", "flow_group", "flow_supply"]))
         by = data.draw(st.integers(-3, 3).filter(bool))
-        assert broken(instance, plan, **moved(plan.certificate, name, place, by))
+        found = broken(instance, plan, **moved(plan.certificate, name, place, by))
+        assert found if name != "flow_units" else Rule.FLOW in found
 
 
 @given(instances(gangs=True), st.data())
@@ -140,3 +143,42 @@ def test_a_worth_above_its_price_is_refused_where_units_are_free() -> None:
     supplies = [Supply(1, 1, METROS[0], HOUR, 3, 1)]
     plan = make_plan(jobs, supplies, LATENCIES)
     assert Rule.SLACK in broken(Instance(jobs, supplies), plan, gross=np.array([2]))
+
+
+@pytest.mark.parametrize("name", JOB_COLUMNS)
+def test_only_jobs_that_are_alike_in_every_column_are_one_group(name: str) -> None:
+    job = JobSpec("a", 1, 2, 1, HOUR, HOUR + 2, 5, METROS[0], 20_000)
+    others = {"metro": METROS[1], "gang": True, "grade": Grade.STANDARD, "class_id": 2, "deadline_hour": HOUR + 3}
+    other = replace(job, **{name: others.get(name, getattr(job, name) + 1)})  # type: ignore[arg-type]
+    jobs, supplies = [job, other], [Supply(1, 1, METROS[0], HOUR, 9, 1)]
+    plan = make_plan(jobs, supplies, LATENCIES)
+    found = verify(jobs, supplies, LATENCIES, plan)
+    assert found == []
+    assert Rule.GROUP in broken(Instance(jobs, supplies), plan, group_of=np.array([0, 0]))
+
+
+def test_a_divisible_job_in_no_group_is_refused_and_so_is_a_gang_in_one() -> None:
+    """What is in no group is proven of nobody: a plan could leave it out beside free capacity."""
+    supplies, nobody = [Supply(1, 1, METROS[0], HOUR, 9, 1)], np.zeros(0, dtype=np.int64)
+    for gang, group in ((False, -1), (True, 0)):
+        jobs = [JobSpec("a", 1, 2, 1, HOUR, HOUR + 2, 5, gang=gang)]
+        plan = make_plan(jobs, supplies, LATENCIES)
+        given_ = replace(
+            plan.certificate,
+            group_of=np.array([group]),
+            flow_group=nobody,
+            flow_supply=nobody,
+            flow_units=nobody,
+        )
+        empty = Plan((), [Left(0, 2, Why.CAPACITY, "")], given_)
+        assert Rule.GROUP in {one.rule for one in verify(jobs, supplies, LATENCIES, empty)}, gang
+
+
+def test_what_a_gang_takes_is_not_free() -> None:
+    # Two of the cheap five are a gang's, the divisible job has the rest and some of the dear ones: all is worth 3.
+    jobs = [JobSpec("gang", 1, 2, 1, HOUR, HOUR + 1, 9, gang=True), JobSpec("a", 1, 6, 1, HOUR, HOUR + 1, 9)]
+    supplies = [Supply(site, 1, METROS[0], HOUR, 5, price) for site, price in ((1, 1), (2, 3))]
+    plan = make_plan(jobs, supplies, LATENCIES)
+    assert [(row.site, row.units) for row in plan.placed if row.job == 0] == [(1, 2)]
+    assert plan.certificate.gross.tolist() == [3, 3]
+    assert verify(jobs, supplies, LATENCIES, plan) == []
