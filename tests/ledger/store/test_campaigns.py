@@ -1,12 +1,10 @@
 """Campaigns and their steps: kept once, planned by one at a time, and what ended stays as it ended."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 
 import pytest
 
 from ledger.errors import KeyReused
-from ledger.settings import Secret
 from ledger.store.campaigns import (
     StepKind,
     StepRow,
@@ -20,27 +18,14 @@ from ledger.store.campaigns import (
     note_step,
     open_steps,
     steps,
+    stop_campaign,
     unended,
 )
-from ledger.store.engine import IN_MEMORY, Store, open_store
-from tests.postgres import postgres
+from ledger.store.engine import Store
 
 PLACE = (31_337, "0x" + "e" * 40)
 OWNER, OTHER = "0x" + "a" * 40, "0x" + "b" * 40
 STEP = StepRow(1, 0, StepKind.BID, StepState.PLANNED, -1, 2**87 + 5, 0, 100, 400, 2_000, "", '{"0":100}', 1_000)
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "sqlite":
-        found = open_store(IN_MEMORY)
-        yield found
-        found.close()
-        return
-    with postgres() as server:
-        found = open_store(Secret(server.fresh()))
-        yield found
-        found.close()
 
 
 def test_same_key_is_the_same_campaign_and_other_jobs_under_it_are_refused(store: Store) -> None:
@@ -101,6 +86,26 @@ def test_open_steps_are_those_of_campaigns_that_run(store: Store) -> None:
         keep_plan(store, row, [replace(STEP, campaign=row.number)], "", ended)
     assert [step.campaign for step in open_steps(store, PLACE, OWNER)] == [rows[0].number]
     assert open_steps(store, PLACE, OTHER) == []
+
+
+def test_a_stop_is_kept_beside_it_and_no_plan_takes_it_back(store: Store) -> None:
+    seen, other = (create_campaign(store, PLACE, OWNER, "[]", 5, key) for key in ("a", "b"))
+    for row in (seen, other):
+        keep_plan(store, row, [replace(STEP, campaign=row.number)], "")
+    for _ in range(2):
+        stop_campaign(store, seen.number)
+    assert [row.stopped for row in unended(store, PLACE)] == [True, False]
+    assert [row.stopped for row in campaigns(store, PLACE)] == [False, True]
+    named = named_campaign(store, PLACE, OWNER, "a")
+    assert named is not None
+    assert named.stopped
+    assert create_campaign(store, PLACE, OWNER, "[]", 9, "a") == named
+    # Its units are no longer meant for it.
+    assert [step.campaign for step in open_steps(store, PLACE, OWNER)] == [other.number]
+    assert keep_plan(store, named, [], "planned meanwhile")
+    after = campaign(store, seen.number)
+    assert after is not None
+    assert (after.stopped, after.note) == (True, "planned meanwhile")
 
 
 def test_unknown_campaign_is_none(store: Store) -> None:

@@ -4,7 +4,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from contextlib import ExitStack
 from threading import Barrier, Thread
 
@@ -12,26 +11,11 @@ import pytest
 from sqlalchemy import insert
 
 from ledger.errors import TakenElsewhere
-from ledger.settings import Secret
 from ledger.store import turns
-from ledger.store.engine import IN_MEMORY, Store, open_store
+from ledger.store.engine import Store
 from ledger.store.turns import turn
-from tests.postgres import postgres
 
 CALLERS = 6
-
-
-@pytest.fixture(params=["sqlite", "postgresql"])
-def store(request: pytest.FixtureRequest) -> Iterator[Store]:
-    if request.param == "sqlite":
-        found = open_store(IN_MEMORY)
-        yield found
-        found.close()
-        return
-    with postgres() as server:
-        found = open_store(Secret(server.fresh()))
-        yield found
-        found.close()
 
 
 def held(store: Store, name: str) -> bool:
