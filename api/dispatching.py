@@ -124,20 +124,18 @@ def read_jobs(body: JobsBody, work: Services, now_s: int) -> Asked:
     if (body.jobs is None) == (body.csv is None):
         raise InputError("A dispatch has its jobs either in `jobs` or in `csv`.", "Give one of them.")
     if body.csv is not None:
-        lines = read_job_lines(body.csv, work.areas, work.standard, now_s)
+        lines = read_job_lines(body.csv, work.areas, work.standard, now_s, _require_hash)
     else:
         lines = _of_list(body.jobs or [], work, now_s)
     if len(lines) > JOBS_MAX:
         raise InputError(f"The dispatch has {len(lines)} jobs.", f"Send {JOBS_MAX} at a time at most.")
-    bad = [
-        (one.line, "job", f"{one.job[:80]!r} is no document's hash (0x and 64 hex digits)")
-        for one in lines
-        if one.job and not _HASH.fullmatch(one.job)
-    ]
-    if bad:
-        raise BadJobs(bad)
     hashes = {place: bytes.fromhex(one.job[2:]) for place, one in enumerate(lines) if one.job}
     return Asked([one.spec for one in lines], hashes)
+
+
+def _require_hash(text: str) -> None:
+    if not _HASH.fullmatch(text):
+        raise InputError(f"{text[:80]!r} is no document's hash.", "It is 0x and 64 hex digits: PUT /jobs/{hash}.")
 
 
 def _of_list(jobs: Sequence[JobBody], work: Services, now_s: int) -> list[JobLine]:
@@ -150,7 +148,7 @@ def _of_list(jobs: Sequence[JobBody], work: Services, now_s: int) -> list[JobLin
         if first != place:
             bad.append((place, "name", f"{cells['name']!r} is the name of job {first}"))
         try:
-            lines.append(job_of(cells, work.areas, work.standard, now_s, place))
+            lines.append(job_of(cells, work.areas, work.standard, now_s, place, _require_hash))
         except BadJobs as error:
             bad += error.cells
     if bad:

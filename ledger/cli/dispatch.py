@@ -14,7 +14,7 @@ from ledger import datasets
 from ledger.agent.document import JobDocument
 from ledger.agent.readings import reading_domain
 from ledger.cli.console import REFUSED
-from ledger.cli.jobtext import EXAMPLE_TOML, document_of, job_of_file, text_of
+from ledger.cli.jobtext import EXAMPLE_TOML, DocumentFiles, document_of, job_of_file, text_of
 from ledger.cli.placements import price_text, progress_bars, show_preview, show_state
 from ledger.cli.session import CLASS, Reading, Session, in_session
 from ledger.dispatch.campaign import Campaign, Campaigns
@@ -79,13 +79,14 @@ def run(session: Session, /, file: Path | None, resume: int | None, **said: Any)
         if file is None:
             _follow(session, kept.open(resume or 0), said)
             return
-        lines = read_job_lines(text_of(file), session.areas, session.standard, session.market.chain.time_s())
+        documents = DocumentFiles(file.parent)
+        now_s = session.market.chain.time_s()
+        lines = read_job_lines(text_of(file), session.areas, session.standard, now_s, documents.of)
         specs, owner = [line.spec for line in lines], _owner(session)
-        documents = _documents(lines, file.parent)
         found = desk.preview(specs, owner)
         _require_possible(session, found, said["preview"], lines)
         if not said["preview"]:
-            hashes = _brought(session, documents, said["place"])
+            hashes = _brought(session, documents.by_place(lines), said["place"])
             _follow(session, kept.start(specs, owner, said["key"], hashes), said)
 
 
@@ -277,19 +278,6 @@ def _owner(session: Session) -> str:
 
 
 # ---- documents and results
-
-
-def _documents(lines: Sequence[JobLine], folder: Path) -> dict[int, JobDocument]:
-    found = {}
-    for place, line in enumerate(lines):
-        if line.job:
-            path = folder / line.job
-            if not path.is_file():
-                raise InputError(
-                    f"Line {line.line} names {line.job!r}, and there is no such file.", "Name one beside it."
-                )
-            found[place] = document_of(path)
-    return found
 
 
 def _brought(session: Session, documents: Mapping[int, JobDocument], place: str | None) -> dict[int, bytes]:

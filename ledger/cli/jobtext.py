@@ -1,6 +1,7 @@
 """The files that `dispatch` and `submit` read. What is wrong with one is said with its name and the form wanted."""
 
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 
 from ledger.agent.document import JobDocument, document_of_toml
@@ -39,6 +40,36 @@ def document_of(file: Path) -> JobDocument:
         return document_of_toml(text, file.parent)
     except UnreadableText as error:
         raise _unreadable(file, f"{error.text}: {error.why}") from None
+
+
+class DocumentFiles:
+    """What the lines of a CSV run: each names a TOML text in the CSV's `folder`, which is read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._known: dict[str, JobDocument | InputError] = {}
+
+    def of(self, name: str) -> JobDocument:
+        """The document of the file called `name`. Raises InputError, in a sentence that fits beside others."""
+        if name not in self._known:
+            self._known[name] = self._read(name)
+        found = self._known[name]
+        if isinstance(found, InputError):
+            raise found
+        return found
+
+    def by_place(self, lines: Sequence[JobLine]) -> dict[int, JobDocument]:
+        """The documents of jobs that have one, by the job's position."""
+        return {place: self.of(line.job) for place, line in enumerate(lines) if line.job}
+
+    def _read(self, name: str) -> JobDocument | InputError:
+        path = self._folder / name
+        if not path.is_file():
+            return InputError(f"There is no file {name!r} beside the CSV.", "Name one, or leave the cell empty.")
+        try:
+            return document_of(path)
+        except InputError as error:
+            return InputError(error.problem, "`compute-ledger submit --help` shows one.")
 
 
 def job_of_file(file: Path, areas: Areas, standard: Standard, now_s: int) -> JobLine:

@@ -66,6 +66,8 @@ _DAY = re.compile(r"(?P<day>today|tomorrow)(?:[\sT]+(?P<hour>\d{1,2})(?::(?P<min
 _EXAMPLE_HOURS = "2026-01-21 14:00, 'tomorrow 14:00' or '+6h'"
 
 T = TypeVar("T")
+Cell = tuple[int, str, str]
+"""What is wrong: the line, the column, and why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,10 +86,14 @@ def read_jobs(text: str, areas: Areas, standard: Standard, now_s: int) -> list[J
     return [one.spec for one in read_job_lines(text, areas, standard, now_s)]
 
 
-def read_job_lines(text: str, areas: Areas, standard: Standard, now_s: int) -> list[JobLine]:
-    """The same with their lines and documents. Raises BadJobs."""
-    reader = _Reader(areas, standard, now_s)
-    lines = [reader.line(number, row) for number, row in _rows(text)]
+def read_job_lines(
+    text: str, areas: Areas, standard: Standard, now_s: int, check_job: Callable[[str], object] = str
+) -> list[JobLine]:
+    """The same with their lines and documents. `check_job` is called with what each line names as its document, and
+    raises LedgerError where there is none. Raises BadJobs."""
+    reader = _Reader(areas, standard, now_s, check_job)
+    rows, reader.bad = _rows(text)
+    lines = [reader.line(number, row) for number, row in rows]
     seen: dict[str, int] = {}
     for one in lines:
         first = seen.setdefault(one.spec.name, one.line)
@@ -98,10 +104,17 @@ def read_job_lines(text: str, areas: Areas, standard: Standard, now_s: int) -> l
     return lines
 
 
-def job_of(cells: Mapping[str, str], areas: Areas, standard: Standard, now_s: int, line: int = 1) -> JobLine:
-    """One job from its cells by column. Raises BadJobs."""
+def job_of(
+    cells: Mapping[str, str],
+    areas: Areas,
+    standard: Standard,
+    now_s: int,
+    line: int = 1,
+    check_job: Callable[[str], object] = str,
+) -> JobLine:
+    """One job from its cells by column, with `check_job` as above. Raises BadJobs."""
     unknown = sorted(set(cells) - set(COLUMNS))
-    reader = _Reader(areas, standard, now_s)
+    reader = _Reader(areas, standard, now_s, check_job)
     reader.bad += [(line, name, f"there is no such column; there are {', '.join(COLUMNS)}") for name in unknown]
     found = reader.line(line, cells)
     if reader.bad:
@@ -138,23 +151,28 @@ def trace_csv(jobs: Iterable[TraceJob], metros: Mapping[str, str], now_s: int, l
 # ---- lines
 
 
-def _rows(text: str) -> list[tuple[int, dict[str, str]]]:
-    """Each job's line and cells by column. Raises BadJobs for a header that is none, and for lines that are longer."""
+def _rows(text: str) -> tuple[list[tuple[int, dict[str, str]]], list[Cell]]:
+    """Each job's line and cells by column, and lines that are longer than the header, whose cells nobody can tell
+    apart. Raises BadJobs for a header that is none: all columns hang on it."""
     records = _records(text.removeprefix("\ufeff"))
     line, cells = next(records, (1, []))
     header = _header(cells, line)
-    found, bad = [], []
-    for line, cells in records:
-        if len(cells) > len(header):
-            bad.append((line, header[-1], f"the line has {len(cells)} cells, the header {len(header)}"))
-        found.append((line, dict(zip(header, cells, strict=False))))
-        if len(found) > ROWS_MAX:
-            raise BadJobs([(line, "name", f"a file has at most {ROWS_MAX:,} jobs")])
-    if not found:
+    found: list[tuple[int, dict[str, str]]] = []
+    bad: list[Cell] = []
+    try:
+        for line, cells in records:
+            if len(found) + len(bad) == ROWS_MAX:
+                raise BadJobs([(line, "name", f"a file has at most {ROWS_MAX:,} jobs")])
+            if len(cells) > len(header):
+                bad.append((line, header[-1], f"the line has {len(cells)} cells, the header {len(header)}"))
+            else:
+                found.append((line, dict(zip(header, cells, strict=False))))
+    except BadJobs as error:
+        # What stands before that line is read all the same.
+        bad += error.cells
+    if not found and not bad:
         bad.append((line, "units", "the file has no job"))
-    if bad:
-        raise BadJobs(bad)
-    return found
+    return found, bad
 
 
 def _records(text: str) -> Iterator[tuple[int, list[str]]]:
@@ -178,7 +196,7 @@ def _header(cells: list[str], line: int) -> list[str]:
         if name not in COLUMNS
     ]
     bad += [(line, name, "the column is there twice") for name in sorted({n for n in names if names.count(n) > 1})]
-    if "units" not in names and not bad:
+    if "units" not in names:
         bad.append((line, "units", "the column is missing: it says how much each job takes"))
     if bad:
         raise BadJobs(bad)
@@ -188,8 +206,9 @@ def _header(cells: list[str], line: int) -> list[str]:
 class _Reader:
     """Reads cells and gathers in `bad` what cannot be read."""
 
-    def __init__(self, areas: Areas, standard: Standard, now_s: int) -> None:
-        self.bad: list[tuple[int, str, str]] = []
+    def __init__(self, areas: Areas, standard: Standard, now_s: int, check_job: Callable[[str], object] = str) -> None:
+        self.bad: list[Cell] = []
+        self._check_job = check_job
         self._areas, self._standard, self._now_s = areas, standard, now_s
         self._prices = _Prices(standard)
 
@@ -218,6 +237,7 @@ class _Reader:
 
         asked = len(self.bad)
         name = cells.get("name", "").strip() or f"line {number}"
+        cell("job", self._check_job, "")
         class_id = cell("class", class_id_of, 0)
         if not cells.get("units", "").strip():
             wrong("units", "it is empty: say how much, like '8xH100' or '500 units'")

@@ -131,6 +131,11 @@ def test_what_cannot_be_done_is_said_before_anything_is_sent(shop: Shell, fair: 
     assert all(text in said.error["problem"] for text in ("line 2, units", "line 2, gang"))
     assert shop("dispatch", who=BUYER).code in (0, 2)
     assert shop("dispatch", "--resume", 99, "--once", who=BUYER).code == 2
+    bad.write_text("units,price,job\nmany,4,none.toml\n10,free,\n10,1,2,3\n")
+    said = shop("dispatch", bad, "--json", who=BUYER)
+    assert (said.code, said.error["type"]) == (2, "BadJobs")
+    places = ("line 2, units", "line 2, job", "line 3, price", "line 4, job")
+    assert [place in said.error["problem"] for place in places] == [True] * 4, said.error["problem"]
     assert shop("dispatch", jobs_file(fair, tmp_path, "none.toml"), who=BUYER).code == 2
     (tmp_path / "job.toml").write_text('[run]\ncommand = "true"\n')
     nowhere = shop("dispatch", jobs_file(fair, tmp_path, "job.toml"), who=BUYER)

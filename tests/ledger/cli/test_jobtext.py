@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from ledger.areas import load_areas
-from ledger.cli.jobtext import EXAMPLE_TOML, document_of, job_of_file, text_of
-from ledger.errors import InputError
+from ledger.cli.jobtext import EXAMPLE_TOML, DocumentFiles, document_of, job_of_file, text_of
+from ledger.dispatch.jobfile import read_job_lines
+from ledger.errors import BadJobs, InputError
 from ledger.standard import load_standard
 
 AREAS, STANDARD = load_areas(), load_standard()
@@ -47,6 +48,23 @@ def test_bad_file_is_named_with_a_form_to_follow(tmp_path: Path, text: str, why:
     assert why in caught.value.problem
     assert EXAMPLE_TOML in caught.value.remedy
     assert '{"command"' not in caught.value.remedy
+
+
+def test_files_that_lines_name_are_read_once_and_told_in_a_sentence(tmp_path: Path) -> None:
+    (tmp_path / "good.toml").write_text('[run]\ncommand = "true"\n')
+    (tmp_path / "bad.toml").write_text("[run]\n")
+    files = DocumentFiles(tmp_path)
+    assert files.of("good.toml") is files.of("good.toml")
+    text = "units,price,job\n10,0.003,good.toml\n10,free,none.toml\n10,0.003,bad.toml\n10,0.003,\n"
+    with pytest.raises(BadJobs) as caught:
+        read_job_lines(text, AREAS, STANDARD, NOW_S, files.of)
+    assert [cell[:2] for cell in caught.value.cells] == [(3, "price"), (3, "job"), (4, "job")]
+    said = [why for _, column, why in caught.value.cells if column == "job"]
+    assert "no file 'none.toml' beside the CSV" in said[0]
+    assert "Cannot read bad.toml as a job" in said[1]
+    assert "\n" not in said[1]
+    lines = read_job_lines(text.replace("free,none.toml", "1,").replace("bad.toml", ""), AREAS, STANDARD, NOW_S)
+    assert set(files.by_place(lines)) == {0}
 
 
 def test_readme_shows_the_same_example() -> None:

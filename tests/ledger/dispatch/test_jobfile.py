@@ -20,7 +20,7 @@ from ledger.dispatch.jobfile import (
     trace_csv,
 )
 from ledger.dispatch.problem import JobSpec
-from ledger.errors import BadJobs
+from ledger.errors import BadJobs, InputError
 from ledger.product import Grade
 from ledger.standard import load_standard
 from ledger.units import SECONDS_PER_HOUR, parse_hour
@@ -134,6 +134,31 @@ def test_every_bad_cell_is_named_at_once() -> None:
         (6, "deadline"),
         (6, "metro"),
     ]
+
+
+def test_a_line_that_is_too_long_hides_no_other_mistake() -> None:
+    text = "units,price\n1,000,0.003\nmany,0.003\n10,0.003\n5,free\n5,6,7,8\n"
+    assert bad(text) == [(2, "price"), (3, "units"), (5, "price"), (6, "price")]
+
+
+def test_what_stands_before_a_quote_that_never_ends_is_read_all_the_same() -> None:
+    assert bad('units,price\nmany,0.003\n5,free\n"1,0.003\n') == [(2, "units"), (3, "price"), (4, "name")]
+
+
+def test_header_is_told_all_that_is_wrong_with_it() -> None:
+    assert bad("unit,price,price,colour\n1,1,1,red\n") == [(1, "unit"), (1, "colour"), (1, "price"), (1, "units")]
+
+
+def test_documents_that_are_not_there_are_told_with_the_rest() -> None:
+    def check(name: str) -> None:
+        if name != "good.toml":
+            raise InputError(f"There is no {name}.", "Bring it.")
+
+    text = "units,price,job\n10,0.003,good.toml\n10,0.003,\n10,free,bad.toml\n10,0.003,worse.toml\n"
+    with pytest.raises(BadJobs) as caught:
+        read_job_lines(text, AREAS, STANDARD, NOW_S, check)
+    assert [cell[:2] for cell in caught.value.cells] == [(4, "price"), (4, "job"), (5, "job")]
+    assert "There is no worse.toml. Bring it." in str(caught.value.cells)
 
 
 def test_rows_that_end_before_they_begin_are_all_named_with_their_times() -> None:
