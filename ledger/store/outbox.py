@@ -42,8 +42,9 @@ from ledger.store.spending import Budget, Spending
 
 RELAYED = "relayed"
 """Stands in place of a key in leases: one process at a time carries what others signed."""
-RELAYED_MOST, RELAYED_MOST_OF_ONE = 5_000, 256
-"""How much that others signed may be under way, of all and of one sender."""
+RELAYED_MOST, RELAYED_MOST_OF_ONE, RELAYED_FEW_OF_ONE = 5_000, 256, 4
+"""How much that others signed may be under way, of all and of one sender; and of one where half of all is under way:
+what waits for a nonce that never comes costs its sender nothing, and a few accounts must not keep out everybody."""
 
 # As many numbers as a statement may name; more are read with all the rest.
 _NUMBERS_MOST = 500
@@ -166,7 +167,7 @@ class Outbox:
             rows = connection.execute(SELECT_CROWD, {"c": self._chain_id})
             now.crowd = Counter({row[0]: int(row[1]) for row in rows})
         of_one, of_all = now.crowd[sender], now.crowd.total()
-        if of_one >= RELAYED_MOST_OF_ONE:
+        if of_one >= (RELAYED_MOST_OF_ONE if of_all < RELAYED_MOST // 2 else RELAYED_FEW_OF_ONE):
             return NodeRefused(f"{of_one} transactions of {sender} are under way here", "Wait for their blocks.")
         if of_all >= RELAYED_MOST:
             return NodeRefused(f"{of_all} transactions that others signed are under way here", "Try again later.")

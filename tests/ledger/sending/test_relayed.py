@@ -191,6 +191,17 @@ def test_one_sender_has_so_many_under_way_and_all_together_too(store: Store, mon
     assert "Try again later" in crowded.remedy
 
 
+def test_a_few_senders_keep_out_nobody(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(outbox, "RELAYED_MOST", 40)
+    kept = Outbox(store, 1, lambda: 0.0)
+
+    def taken(sender: int) -> int:
+        found = kept.keep([draft(nonce, sender=f"0x{sender:08x}" + "0" * 32) for nonce in range(64)])
+        return sum(not isinstance(one, NodeRefused) for one in found)
+
+    assert [taken(sender) for sender in range(7)] == [20, 4, 4, 4, 4, 4, 0]
+
+
 def test_what_comes_in_one_batch_counts_in_it(store: Store) -> None:
     kept = Outbox(store, 1, lambda: 0.0)
     found = kept.keep([draft(nonce) for nonce in range(RELAYED_MOST_OF_ONE + 3)])
