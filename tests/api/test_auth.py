@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from fastapi.security import HTTPAuthorizationCredentials
 
-from api.auth import Caller, admin_of, caller_of
+from api.auth import Caller, admin_of, caller_of, now_s
 from api.errors import NotAllowed, NotAuthenticated
 from ledger import ApiKey, Secret
 from tests.api.stage import Stage
@@ -60,3 +60,18 @@ def test_with_an_admin_only_the_admin_makes_keys(stage: Stage, monkeypatch: pyte
     made = stage.post("/keys", {"name": "x", "scopes": ["buyer"]}, key="opens everything")
     assert made.status_code == 201
     assert len(stage.client.get("/keys", headers={"Authorization": "Bearer opens everything"}).json()) > 1
+
+
+def test_only_the_whole_secret_is_the_admins(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    secret = "opens everything"
+    monkeypatch.setattr(stage.services, "settings", replace(stage.settings, admin_key=Secret(secret)))
+    for sent, status in ((secret, 200), (secret[:-1], 401), (secret + "x", 401), (secret.title(), 401)):
+        found = stage.client.get("/login", headers={"Authorization": f"Bearer {sent}"})
+        assert found.status_code == status, sent
+        assert status == 401 or found.json() == {"address": None, "key_id": None, "scopes": [], "admin": True}
+
+
+def test_a_session_ends_with_its_life(stage: Stage) -> None:
+    for life_s, status in ((60, 401), (7_200, 200)):
+        token = stage.services.accounts.open_session(KEY.address, now_s() - 3_600, life_s)
+        assert stage.client.get("/login", headers={"Authorization": f"Bearer {token}"}).status_code == status

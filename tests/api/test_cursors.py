@@ -70,7 +70,8 @@ def test_check_cursor_tells_what_is_gone(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_pages_over_http_give_every_row_once(stage: Stage) -> None:
-    for path in (f"/products/{stage.sold.code}/clearings", "/history?contract=Exchange", "/products", "/sites"):
+    lists = f"/products/{stage.sold.code}/clearings", f"/orders?owner={stage.world.buyer.address}"
+    for path in (*lists, "/history?contract=Exchange", "/products", "/sites"):
         every = stage.get(path + ("&" if "?" in path else "?") + "limit=200")["data"]
         assert 2 <= len(every) < 200
         paged: list[object] = []

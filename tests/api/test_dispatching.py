@@ -1,7 +1,9 @@
 """Jobs in a request are the jobs of the CSV."""
 
-from api.dispatching import JobBody, JobsBody, body_of, fingerprint_of, read_jobs
-from ledger import Grade
+import pytest
+
+from api.dispatching import JOBS_MAX, JobBody, JobsBody, body_of, fingerprint_of, read_jobs
+from ledger import BadJobs, Grade, InputError
 from tests.api.stage import Stage
 
 NOW_S = 1_767_225_600
@@ -31,3 +33,19 @@ def test_a_request_is_known_by_its_words(stage: Stage) -> None:
     assert fingerprint_of("/dispatch", one) == fingerprint_of("/dispatch", one.model_copy())
     assert fingerprint_of("/dispatch", one) != fingerprint_of("/dispatch", other)
     assert len(read_jobs(one, stage.services, NOW_S).jobs) == 1
+
+
+def test_one_request_brings_so_many_jobs_and_no_more(stage: Stage) -> None:
+    def asked(count: int) -> JobsBody:
+        return JobsBody(csv="units,price\n" + "1,0.01\n" * count)
+
+    assert len(read_jobs(asked(JOBS_MAX), stage.services, NOW_S).jobs) == JOBS_MAX == 2_000
+    with pytest.raises(InputError, match="2001 jobs"):
+        read_jobs(asked(JOBS_MAX + 1), stage.services, NOW_S)
+
+
+@pytest.mark.parametrize("job", ["0x" + "ab" * 32 + "cd", "0x" + "AB" * 32, "ab" * 32, "0x" + "ab" * 31])
+def test_a_document_is_named_by_its_whole_hash(stage: Stage, job: str) -> None:
+    with pytest.raises(BadJobs) as caught:
+        read_jobs(JobsBody(jobs=[JobBody(units=5, job=job)]), stage.services, NOW_S)
+    assert [(line, column) for line, column, _ in caught.value.cells] == [(1, "job")]

@@ -99,3 +99,9 @@ def test_made_up_keys_do_not_get_past_their_address() -> None:
     statuses = [ask(limits, key=f"Bearer made-up-{number}")["status"] for number in range(25)]
     assert statuses == [200] * 20 + [429] * 5
     assert ask(limits, client="1.1.1.2", key="Bearer mine")["status"] == 200
+
+
+def test_a_key_that_many_hold_is_counted_at_each_of_them() -> None:
+    limits = Limits(app, 1, 1)
+    asked = [ask(limits, client=client, key="Bearer a")["status"] for client in ("1.1.1.1", "1.1.1.2", "1.1.1.1")]
+    assert asked == [200, 200, 429]

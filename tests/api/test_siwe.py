@@ -76,6 +76,8 @@ def test_a_login_is_good_here_and_now() -> None:
     "wrong",
     [
         replace(LOGIN, domain="evil.example"),
+        replace(LOGIN, domain="not-market.example:8000"),
+        replace(LOGIN, uri="http://market-example:8000/"),
         replace(LOGIN, uri="http://evil.example/"),
         replace(LOGIN, uri="http://market.example:8000.evil.example/"),
         replace(LOGIN, chain_id=1),

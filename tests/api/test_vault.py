@@ -16,6 +16,8 @@ def test_a_key_is_found_again_after_a_restart(tmp_path: Path) -> None:
     assert found.address == made.address
     assert found.sign_digest(b"\x01" * 32) == made.sign_digest(b"\x01" * 32)
     assert Vault(folder).new().address != made.address
+    assert Vault(folder).holds(made.address)
+    assert not Vault(folder).holds("0x" + "1" * 40)
 
 
 def test_nobody_else_reads_what_is_kept(tmp_path: Path) -> None:

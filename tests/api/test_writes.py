@@ -4,11 +4,13 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
+from sqlalchemy import delete
 
 from api.auth import Caller
 from api.errors import BadRequest, NotAllowed
 from api.writes import owner_of
 from ledger import Product
+from ledger.store import accounts
 from tests.api.stage import Stage, done, new_key, settled
 
 STRANGER = "0x" + "11" * 20
@@ -97,9 +99,12 @@ def test_many_at_once_are_done_once(stage: Stage) -> None:
 
 
 def test_what_was_refused_may_be_asked_again(stage: Stage) -> None:
-    key = new_key(stage)
+    # Within a limit that one order uses up: what was refused does not count against it.
+    price = stage.world.market.price_micro(stage.sold, 300) * 100 * 24
+    key = new_key(stage, limit_micro_per_day=price)
     refused = stage.post("/orders", bid(stage), key=key["key"], Idempotency_Key="later")
     assert refused.status_code == 409
+    assert stage.post("/orders/preview", bid(stage), key=key["key"]).json()["limit_left_micro"] == str(price)
     done(stage, stage.post("/accounts/faucet", {"amount": "100"}, key=key["key"]))
     done(stage, stage.post("/accounts/deposit", {"amount": "100"}, key=key["key"], Idempotency_Key="in"))
     assert stage.post("/orders", bid(stage), key=key["key"], Idempotency_Key="later").status_code == 202
@@ -143,3 +148,46 @@ def test_money_goes_only_where_the_key_allows(stage: Stage) -> None:
     assert stage.world.market.wallet_micro(home) - before == 1_000_000
     units = {"product": stage.sold.code, "units": 1, "to": STRANGER}
     assert stage.post("/accounts/transfer", units, key=made["key"], Idempotency_Key="c").status_code == 403
+
+
+def test_what_leaves_counts_against_the_limit(stage: Stage) -> None:
+    home = stage.world.stranger.address
+    key = new_key(stage, cash="5", limit_micro_per_day=3_000_000, withdraw_to=[home])["key"]
+    out = [
+        stage.post("/accounts/withdraw", {"amount": amount, "to": home}, key=key, Idempotency_Key=amount)
+        for amount in ("2", "1.000001", "1")
+    ]
+    assert [one.status_code for one in out] == [202, 403, 202]
+    assert "may spend 1.00 USD more today" in out[1].json()["detail"]
+
+
+@pytest.mark.parametrize("path", ["/accounts/withdraw", "/accounts/transfer"])
+def test_a_key_that_names_no_address_sends_nothing_anywhere(stage: Stage, path: str) -> None:
+    owner = "0x" + "66" * 20
+    key, _ = stage.services.accounts.add_key("x", frozenset({"buyer", "provider"}), owner, 10**9, frozenset(), 0)
+    body = {"amount": "1"} if path.endswith("withdraw") else {"product": stage.sold.code, "units": 1}
+    for to in (STRANGER, owner):
+        for form in ("", "/preview", "/build"):
+            refused = stage.post(path + form, body | {"to": to}, key=key, Idempotency_Key="out")
+            assert (refused.status_code, "sends nothing" in refused.json()["detail"]) == (403, True), refused.text
+
+
+def test_one_name_is_of_one_path(stage: Stage) -> None:
+    key, body = new_key(stage)["key"], {"amount": "1"}
+    done(stage, stage.post("/accounts/approve", body, key=key, Idempotency_Key="one"))
+    other = stage.post("/accounts/deposit", body, key=key, Idempotency_Key="one")
+    assert (other.status_code, other.json()["type"]) == (422, "/problems/KeyReused")
+
+
+def test_what_was_sent_and_never_answered_is_not_sent_again(stage: Stage) -> None:
+    """Whoever was asked first ended between sending it and saying so."""
+    made = new_key(stage, cash="100")
+    first = stage.post("/orders", bid(stage, tick=320), key=made["key"], Idempotency_Key="twice")
+    done(stage, first)
+    of = accounts._requests.c
+    with stage.services.store.write() as connection:
+        connection.execute(delete(accounts._requests).where(of.key_id == made["key_id"], of.key == "twice"))
+    again = stage.post("/orders", bid(stage, tick=320), key=made["key"], Idempotency_Key="twice")
+    assert (again.status_code, again.json()["intent"]) == (202, first.json()["intent"])
+    assert "idempotency-replayed" not in again.headers
+    assert len([one for one in stage.world.market.orders(stage.sold) if one.owner == made["address"]]) == 1

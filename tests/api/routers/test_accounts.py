@@ -14,6 +14,7 @@ def test_an_account_is_what_the_chain_says(stage: Stage) -> None:
         assert found["cash_micro"] == str(market.cash_micro(person.address))
         assert found["wallet_micro"] == str(market.wallet_micro(person.address))
         assert found["allowance_micro"] == str(market.allowance_micro(person.address))
+        assert found["gas_wei"] == str(stage.world.chain.gas_money_wei(person.address))
     found = stage.get(f"/accounts/{stage.world.buyer.address}")["data"]
     [holding] = [one for one in found["holdings"] if one["product"] == stage.sold.code]
     assert holding["units"] == market.units(stage.world.buyer.address, stage.sold)
@@ -55,6 +56,10 @@ def test_the_faucet_gives_play_money_and_gas(stage: Stage) -> None:
     assert too_much.status_code == 422
     assert stage.post("/accounts/faucet", {"amount": "0", "owner": owner}).status_code == 422
     assert stage.post("/accounts/faucet", {"amount": "1"}).status_code == 400
+    session = stage.services.accounts.open_session(owner, 2**40, 60)
+    assert stage.post("/accounts/faucet", {"amount": "1", "owner": "0x" + "23" * 20}, key=session).status_code == 403
+    done(stage, stage.post("/accounts/faucet", {"amount": "100000"}, key=session))
+    assert stage.world.market.wallet_micro(owner) == 100_250_500_000
 
 
 def test_money_in_and_units_across(stage: Stage) -> None:

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pytest
 
 from api.auth import now_s
-from ledger import Secret
+from api.routers import keys
+from ledger import LeaseState, Secret
 from tests.api.stage import Stage, done, new_key
 
 
@@ -22,7 +23,10 @@ def test_a_key_is_shown_once(stage: Stage) -> None:
 
 
 def test_each_key_has_an_account_of_its_own(stage: Stage) -> None:
-    assert new_key(stage)["address"] != new_key(stage)["address"]
+    one, other = new_key(stage), new_key(stage)
+    assert one["address"] != other["address"]
+    # On a chain of our own it can pay for what it signs.
+    assert stage.world.chain.gas_money_wei(one["address"]) == 10**18
 
 
 def test_others_keys_are_nobodys_business(stage: Stage) -> None:
@@ -60,6 +64,8 @@ def test_a_key_that_only_reads_ends_none_but_itself(stage: Stage) -> None:
         {"name": "x" * 81},
         {"limit_micro_per_day": -1},
         {"withdraw_to": ["0x12"]},
+        {"withdraw_to": ["0x" + "12" * 20] * 11},
+        {"limit_micro_per_day": 2**63},
         {"more": 1},
     ],
 )
@@ -146,3 +152,24 @@ def test_the_admin_alone_makes_a_key_for_an_account_that_is_there(
     unknown = stage.post("/keys", body | {"address": stage.world.stranger.address}, key="the admin's")
     assert (unknown.status_code, "keeps no account" in unknown.json()["detail"]) == (404, True)
     assert len(stage.client.get("/keys", headers=auth(made["key"])).json()) == 1
+
+
+@pytest.mark.parametrize(
+    ("whose", "words"),
+    [
+        ("buyer", ("in its wallet", "in the market", "units", "orders that wait", "leases that have")),
+        ("provider", ("sites",)),
+    ],
+)
+def test_whatever_an_account_has_holds_its_last_key(stage: Stage, whose: str, words: tuple[str, ...]) -> None:
+    stage.catch_up()
+    owner = getattr(stage.world, whose).address
+    secret, key = stage.services.accounts.add_key("x", frozenset({"provider"}), owner, 0, frozenset(), 0)
+    refused = stage.client.delete(f"/keys/{key.key_id}", headers=auth(secret))
+    assert (refused.status_code, refused.json()["title"]) == (409, "LastKey")
+    assert [word for word in words if word not in refused.json()["detail"]] == []
+    assert stage.services.accounts.revoke(key.key_id, now_s())
+
+
+def test_a_lease_holds_a_key_until_it_has_ended() -> None:
+    assert set(LeaseState) - set(keys._RUNNING) == {LeaseState.RESOLVED, LeaseState.ABORTED}

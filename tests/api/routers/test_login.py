@@ -4,6 +4,8 @@ import pytest
 from eth_utils.address import to_checksum_address
 from eth_utils.crypto import keccak
 
+from api.auth import now_s
+from api.siwe import SESSION_S
 from ledger import Signer
 from tests.api.stage import Stage
 from tests.world import BUYER, SELLER
@@ -23,6 +25,10 @@ def begin(stage: Stage, signer: Signer = BUYER) -> dict[str, str]:
 def test_a_wallet_signs_in_and_is_known(stage: Stage) -> None:
     session = stage.post("/login", begin(stage)).json()
     assert session["address"] == BUYER.address
+    assert abs(session["expires_s"] - now_s() - SESSION_S) < 120
+    lives = stage.services.accounts.session_of
+    assert lives(session["token"], session["expires_s"] - 1) == BUYER.address
+    assert lives(session["token"], session["expires_s"]) is None
     who = stage.client.get("/login", headers={"Authorization": f"Bearer {session['token']}"}).json()
     assert who == {"address": BUYER.address, "key_id": None, "scopes": [], "admin": False}
     preview = stage.post("/accounts/withdraw/preview", {"amount": "1", "to": BUYER.address}, key=session["token"])

@@ -149,7 +149,7 @@ def test_a_worth_above_its_price_is_refused_where_units_are_free() -> None:
 def test_only_jobs_that_are_alike_in_every_column_are_one_group(name: str) -> None:
     job = JobSpec("a", 1, 2, 1, HOUR, HOUR + 2, 5, METROS[0], 20_000)
     others = {"metro": METROS[1], "gang": True, "grade": Grade.STANDARD, "class_id": 2, "deadline_hour": HOUR + 3}
-    other = replace(job, **{name: others.get(name, getattr(job, name) + 1)})  # type: ignore[arg-type]
+    other = replace(job, **{name: others.get(name, getattr(job, name) + 1)})
     jobs, supplies = [job, other], [Supply(1, 1, METROS[0], HOUR, 9, 1)]
     plan = make_plan(jobs, supplies, LATENCIES)
     found = verify(jobs, supplies, LATENCIES, plan)
