@@ -72,10 +72,12 @@ class JobsBody(Body):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Jobs that were read, with the hashes of their documents by position."""
+    """Jobs that were read, with the hashes of their documents by position, and the positions of those that named no
+    price and got a limit from list prices."""
 
     jobs: Sequence[JobSpec]
     hashes: Mapping[int, bytes]
+    our_limits: frozenset[int] = frozenset()
 
     @property
     def most_micro(self) -> int:
@@ -130,7 +132,8 @@ def read_jobs(body: JobsBody, work: Services, now_s: int) -> Asked:
     if len(lines) > JOBS_MAX:
         raise InputError(f"The dispatch has {len(lines)} jobs.", f"Send {JOBS_MAX} at a time at most.")
     hashes = {place: bytes.fromhex(one.job[2:]) for place, one in enumerate(lines) if one.job}
-    return Asked([one.spec for one in lines], hashes)
+    ours = frozenset(place for place, one in enumerate(lines) if not one.own_limit)
+    return Asked([one.spec for one in lines], hashes, ours)
 
 
 def _require_hash(text: str) -> None:

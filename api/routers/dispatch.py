@@ -72,13 +72,15 @@ class NextShape(Shape):
 
 
 class LeftShape(Shape):
-    """What of a job is left over, and why: latency, grade, deadline, price, gang or capacity."""
+    """What of a job is left over, and why: latency, grade, deadline, price, gang or capacity. `our_limit`: the price
+    that was too low is the ledger's own default, since the job named none."""
 
     job: int
     name: str
     unit_hours: int
     why: str
     text: str
+    our_limit: bool = False
 
 
 class WorthShape(Shape):
@@ -159,7 +161,14 @@ def dispatch_shape(found: DispatchPreview, asked: Asked, owner: str, work: Servi
         purchases=[purchase_shape(one, whose) for one in found.purchases],
         redemptions=redemptions(found, asked, whose),
         left=[
-            LeftShape(job=one.job, name=names[one.job], unit_hours=one.unit_hours, why=str(one.why), text=one.text)
+            LeftShape(
+                job=one.job,
+                name=names[one.job],
+                unit_hours=one.unit_hours,
+                why=str(one.why),
+                text=one.text,
+                our_limit=str(one.why) == "price" and one.job in asked.our_limits,
+            )
             for one in found.left
         ],
         prices=[

@@ -30,12 +30,21 @@ let shell = null;
 let shown = null;
 let turn = 0;
 let loading = 0;
-let missed = [];
+const missed = [];
+
+/** A word of the address; one that nobody encoded stays as it is. */
+function decoded(word) {
+  try {
+    return decodeURIComponent(word);
+  } catch {
+    return word;
+  }
+}
 
 /** The address as words and options: `#/product/CODE?side=sell`. */
 function place() {
   const [path, search = ""] = location.hash.replace(/^#\/?/, "").split("?");
-  const words = path.split("/").map(decodeURIComponent);
+  const words = path.split("/").map(decoded);
   return { name: words[0] in VIEWS ? words[0] : "", words: words.slice(1), options: new URLSearchParams(search) };
 }
 
@@ -59,9 +68,7 @@ async function show(moved) {
     shown = null;
     put(shell.main, h("div", { class: "page" }, problemBox(error, () => show(false))));
   }
-  loading -= 1;
-  // What happened while the view was being loaded may or may not be in it.
-  if (!loading) missed.splice(0).forEach((heard) => shown?.update?.(...heard));
+  loaded();
   tickNow();
   if (moved) {
     scrollTo(0, 0);
@@ -73,8 +80,14 @@ async function show(moved) {
 
 /** Drops a view that came too late to be shown. */
 function leave(view) {
-  loading -= 1;
   view?.close?.();
+  loaded();
+}
+
+/** What happened while views were being loaded may or may not be in the one that is shown. */
+function loaded() {
+  loading -= 1;
+  if (!loading) missed.splice(0).forEach((heard) => shown?.update?.(...heard));
 }
 
 /** Builds everything again, in the language and with the clock that were just chosen. */
@@ -84,22 +97,29 @@ async function draw() {
   await show(false);
 }
 
+/** What is news for the view: blocks, and that anything may have happened while nobody told of it. */
+function hear(kind, event) {
+  if (kind === "reorg") say(t("live.reorg", { block: event.from_block }));
+  if (kind === "state" && event !== "live") return;
+  if (!["state", "reorg", "block"].includes(kind)) return;
+  const news = kind === "block" ? [kind, event] : ["reorg", event];
+  if (loading) missed.push(news);
+  else shown?.update?.(...news);
+}
+
 async function start() {
   await startLanguage();
   startClock();
+  listen(hear);
+  startLive();
   await Promise.all([loadMarket().catch(() => null), startSession().catch(() => null)]);
   await draw();
   addEventListener("hashchange", () => show(true));
   // A view that is about nobody keeps what was typed into it.
   addEventListener("identity", () => shown?.personal && show(false));
-  listen((kind, event) => {
-    if (kind === "reorg") say(t("live.reorg", { block: event.from_block }));
-    if (kind !== "reorg" && kind !== "block") return;
-    if (loading) missed.push([kind, event]);
-    else shown?.update?.(kind, event);
-  });
-  startLive();
   document.documentElement.dataset.ready = "yes";
+  // What is refused is said in plain words as soon as these are there.
+  await needWords(["refusals"]).catch(() => null);
 }
 
 start();

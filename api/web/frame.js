@@ -2,7 +2,7 @@
 import { h, icon, put } from "/web/dom.js";
 import { currentZone, number, setZone, short } from "/web/format.js";
 import { currentLanguage, keep, LANGUAGES, recalled, setLanguage, t } from "/web/i18n.js";
-import { listen, liveState } from "/web/live.js";
+import { latestBlock, listen, liveState } from "/web/live.js";
 import { market } from "/web/market.js";
 import { noticeArea } from "/web/parts/notice.js";
 import { identity } from "/web/session.js";
@@ -56,10 +56,11 @@ function mark() {
 
 /** A dot that breathes with the chain, and its latest block. */
 function chainState() {
-  const block = h("span", { class: "number" }, "");
+  const named = (latest) => t("live.block", { block: number(latest) });
+  const block = h("span", { class: "number" }, latestBlock() === null ? "" : named(latestBlock()));
   const box = h("span", { class: "chain", role: "status" }, h("i", { class: "dot" }), block);
   const show = (kind, event) => {
-    if (kind === "block") put(block, t("live.block", { block: number(event.block) }));
+    if (kind === "block") put(block, named(event.block));
     if (kind === "state" && liveState() !== "live") put(block, t("live.reconnecting"));
     box.dataset.state = liveState();
     if (kind !== "block") return;

@@ -8,6 +8,8 @@ export class Problem extends Error {
     super(body.detail ?? body.title ?? t("problem.unknown"));
     this.title = body.title ?? t("problem.title");
     this.remedy = body.remedy ?? "";
+    /** What was refused, for refusalWords. */
+    this.refusal = body;
     this.status = body.status ?? status;
     this.fields = body.errors ?? [];
     this.request = body.request_id ?? "";

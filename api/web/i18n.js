@@ -7,6 +7,8 @@ let language = "en";
 let words = CORE;
 let places = {};
 let said = {};
+let patterns = [];
+let kinds = {};
 const wanted = new Set(["core"]);
 
 /** Loads the language that was chosen before, or the browser's. */
@@ -19,7 +21,7 @@ export async function setLanguage(next) {
   language = next in LANGUAGES ? next : "en";
   const chinese = language === "zh" ? await Promise.all([import("/web/words/zh/places.js"), import("/web/words/zh/said.js")]) : null;
   places = chinese ? chinese[0].PLACES : {};
-  said = chinese ? chinese[1].SAID : {};
+  ({ SAID: said, PATTERNS: patterns, KINDS: kinds } = chinese ? chinese[1] : { SAID: {}, PATTERNS: [], KINDS: {} });
   words = await wordsOf([...wanted]);
   document.documentElement.lang = language === "zh" ? "zh-Hans" : "en";
   keep("language", language);
@@ -52,7 +54,27 @@ export function say(group, word) {
 }
 
 /** A sentence of the API's in this language; one that nobody translated stays as it came. */
-export const sentence = (text) => said[text] ?? text;
+export function sentence(text) {
+  if (said[text]) return said[text];
+  const [pattern, mine] = patterns.find(([each]) => each.test(text)) ?? [];
+  return pattern ? text.replace(pattern, mine) : text;
+}
+
+/** "2.40 USD" and "300 units" as this language has them. */
+const amount = (value) => (language === "zh" ? String(value).replace(/ USD$/, " 美元").replace(/ units?$/, " 单位") : String(value));
+
+/**
+ * What was refused, and what to do, in this language: {detail, remedy, behind}. Known by its code; `behind` is what the
+ * API said where that is not what is shown.
+ */
+export function refusalWords({ contract_error: code, title, detail, remedy, shown }) {
+  const values = Object.fromEntries(Object.entries(shown ?? {}).map(([name, value]) => [name, amount(value)]));
+  const plain = words[`refused.${code}`] ? t(`refused.${code}`, values) : "";
+  const mine = plain && !/\{\w+\}/.test(plain) ? plain.split("|") : kinds[title];
+  if (!mine) return { detail: detail ?? title ?? "", remedy: remedy ?? "", behind: "" };
+  const whole = mine.length > 1;
+  return { detail: mine[0], remedy: whole ? mine[1] : (remedy ?? ""), behind: [detail, whole ? remedy : ""].filter(Boolean).join(" ") };
+}
 
 /** A place by the name that the standard gives it; and all names that have another in this language. */
 export const place = (name) => places[name] ?? name;

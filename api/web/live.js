@@ -4,6 +4,7 @@ import { setTime } from "/web/clock.js";
 const listeners = new Set();
 let source = null;
 let state = "connecting";
+let latest = null;
 
 /** Calls `listener(kind, event)` for each event and for changes of "state"; gives back how to stop. */
 export function listen(listener) {
@@ -12,6 +13,8 @@ export function listen(listener) {
 }
 
 export const liveState = () => state;
+/** The last block that was told of, or null. */
+export const latestBlock = () => latest;
 
 /** Tells everyone who listens. */
 export function tell(kind, event) {
@@ -42,6 +45,7 @@ export function startLive() {
     source.addEventListener(kind, (message) => {
       const event = JSON.parse(message.data);
       if (event.time_s) setTime(event.time_s, event.block);
+      if (kind === "block") latest = event.block;
       become("live");
       tell(kind, event);
     });

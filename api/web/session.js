@@ -152,9 +152,16 @@ async function lookUp(id) {
   }
 }
 
+/** "Exchange refused: TooFewUnits(units=1 unit, unitsMin=10 units). Order at least 10 units." */
+const REASON = /^(\w+) refused: (\w+)\((.*?)\)\. (.*)$/s;
+
 function reasonOf(found) {
   // Problem and remedy are two sentences; a text alone says both.
   const error = new Error(found.reason ?? t("act.reverted"));
   error.remedy = t("act.nothingChanged");
+  const [, contract, name, values, remedy] = REASON.exec(found.reason ?? "") ?? [];
+  if (!contract) return error;
+  const shown = Object.fromEntries(values.split(", ").map((each) => each.split("=")));
+  error.refusal = { contract_error: contract === "OpenZeppelin" ? name : `${contract}_${name}`, detail: found.reason.slice(0, -remedy.length - 1), remedy, shown };
   return error;
 }

@@ -10,6 +10,7 @@ from threading import Event, Thread
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
+from ledger.product import class_name
 from tests.web.paper import BAD_TEXT, BLOCK, ME, NOW_S, ROUND_S, Paper, Problem
 from tests.web.paper_jobs import Dispatches
 from tests.web.paper_sites import maintenance, record
@@ -58,6 +59,11 @@ def answer(paper: Paper, path: str, query: dict[str, str], body: Any) -> Any:
                 "values": {"site": n, "uri": BAD_TEXT},
             }
             for n in range(8)
+        ],
+        "prices": lambda: [
+            {"product": each.code, "price": paper.shown(each)["last"]["price"]}
+            for each in paper.products
+            if query.get("class") in (None, class_name(each.class_id))
         ],
         "keys": lambda: (
             [{"key_id": "1", "address": ME, "withdraw_to": [PAY_TO], "revoked_s": None}]

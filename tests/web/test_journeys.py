@@ -308,7 +308,6 @@ def test_throw_away_key_and_account_kept_here_answer_reports(browser: Browser, m
             lease = int(card.get_attribute("data-key") or "")
             market.world.delivery.report(lease, 80_000, b"\x02" * 32).send(market.world.provider)
             market.catch_up()
-            page.reload()
             card.locator("button >> text=Accept").click()
             expect(card.locator(".badge")).to_have_text("ended")
 

@@ -3,13 +3,15 @@
 from collections.abc import Iterator
 from random import Random
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from tests.web.conftest import wait_until
+from tests.web.paper import ME
 from tests.web.stall import Stall
-from tests.web.test_page import page_of, show, views
+from tests.web.test_page import PATIENCE, page_of, show, views
 
 ROWS = """async (steps) => {
   const { h } = await import("/web/dom.js");
@@ -96,6 +98,98 @@ def test_form_that_somebody_fills_in_stays_open_and_filled_in(browser: Browser, 
         expect(card.locator("details")).to_have_attribute("open", "")
         expect(typed).to_have_value("It stopped at 14:20.")
         expect(typed).to_be_focused()
+
+
+def test_slow_answer_of_before_never_takes_the_place_of_what_is(browser: Browser, stall: Stall) -> None:
+    held: list[tuple[Route, Any]] = []
+    over = stall.paper.lease(2, "RESOLVED")
+
+    def leases(route: Route) -> None:
+        """The first answer after the act comes last."""
+        if not acted:
+            route.continue_()
+        elif not held:
+            held.append((route, route.fetch()))
+        else:
+            route.fulfill(json={"data": [over], "next": None})
+
+    acted: list[bool] = []
+    with page_of(browser, stall) as page:
+        page.route("**/leases?holder=*", leases)
+        show(page, "portfolio")
+        acted.append(True)
+        page.locator(".leasecard.reported button >> text=Accept").click()
+        for _ in range(PATIENCE):
+            if held:
+                break
+            page.wait_for_timeout(100)
+        [(route, answer)] = held
+        page.evaluate("import('/web/live.js').then(({ tell }) => tell('reorg', { from_block: 800 }))")
+        # Time for a page that asks for the next before it has the last; this one waits, and asks then.
+        page.wait_for_timeout(1_500)
+        route.fulfill(response=answer)
+        expect(page.locator(".leasecard")).to_have_count(1)
+        wait_until(page, "answered() > 1000")
+        expect(page.locator(".leasecard .badge")).to_have_text("ended")
+
+
+def test_what_fails_for_the_moment_is_asked_for_again(browser: Browser, stall: Stall) -> None:
+    failed: list[int] = []
+
+    def leases(route: Route) -> None:
+        if not failed and shown:
+            failed.append(503)
+            route.fulfill(status=503, json={"title": "StoreUnavailable", "detail": "Busy.", "remedy": "Wait."})
+        elif failed:
+            route.fulfill(json={"data": [stall.paper.lease(2, "RESOLVED")], "next": None})
+        else:
+            route.continue_()
+
+    shown: list[bool] = []
+    with page_of(browser, stall, faults=("503",)) as page:
+        page.route("**/leases?holder=*", leases)
+        show(page, "portfolio")
+        shown.append(True)
+        page.evaluate("import('/web/live.js').then(({ tell }) => tell('reorg', { from_block: 800 }))")
+        expect(page.locator(".leasecard")).to_have_count(1)
+        expect(page.locator(".leasecard .badge")).to_have_text("ended")
+        assert failed == [503]
+
+
+def test_what_happened_before_the_stream_was_open_is_asked_for(browser: Browser, stall: Stall) -> None:
+    asked, waiting = list[str](), list[Route]()
+
+    def hold(route: Route) -> None:
+        waiting.append(route)
+
+    with page_of(browser, stall) as page:
+        page.on("request", lambda request: asked.append(urlsplit(request.url).path))
+        page.route("**/stream", hold)
+        show(page, "portfolio")
+        before = asked.count(f"/accounts/{ME}")
+        assert (before, len(waiting)) == (1, 1)
+        waiting[0].fulfill(body=": alive\n\n", content_type="text/event-stream")
+        for _ in range(PATIENCE):
+            if asked.count(f"/accounts/{ME}") > before:
+                break
+            page.wait_for_timeout(100)
+        assert asked.count(f"/accounts/{ME}") > before
+
+
+def test_providers_form_stays_as_it_is_through_a_reorg(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall) as page:
+        show(page, "provider")
+        card = page.locator("section.card", has=page.locator("h2:has-text('Site 1:')"))
+        amount = card.locator(".ticket .field input").first
+        amount.fill("777")
+        page.get_by_label("How many").fill("12")
+        amount.focus()
+        with page.expect_response("**/sites/1/earnings"):
+            page.evaluate("import('/web/live.js').then(({ tell }) => tell('reorg', { from_block: 800 }))")
+        wait_until(page, "answered() > 200")
+        expect(amount).to_have_value("777")
+        expect(amount).to_be_focused()
+        expect(page.get_by_label("How many")).to_have_value("12")
 
 
 def test_nobody_buys_at_numbers_that_they_have_changed(browser: Browser, stall: Stall) -> None:

@@ -19,7 +19,7 @@ console.log(JSON.stringify(await Promise.all(process.argv.slice(1).map(read))));
 GROUPS = sorted(path.stem for path in (WEB / "words/en").glob("*.js"))
 # Keys that are put together from what the API says or from a name in the code.
 BUILT = re.compile(
-    r"^(?:kind|class|tier|grade|basis|reason|clearing|what|area|nav|col|money|account\.kind|audit|lease|jobs\.why|jobs\.phase)\."
+    r"^(?:kind|class|tier|grade|basis|reason|clearing|what|area|nav|col|money|account\.kind|audit|lease|jobs\.why|jobs\.phase|refused)\."
 )
 
 

@@ -77,11 +77,14 @@ function card(state, stop) {
     h("ul", { class: "bars" }, state.jobs.map((job) => bar(job))),
     h("p", { class: "muted" }, money),
     state.sold_micro > 0 ? h("p", { class: "muted" }, t("jobs.sold", { sold: usd(state.sold_micro), count: number(state.sold_unit_hours) })) : null,
-    state.ended ? null : h("p", { class: "fine" }, t("jobs.moves"), state.note ? ` ${sentence(state.note)}` : ""),
+    state.ended ? null : h("p", { class: "fine" }, state.note ? `${capital(state.note.split("; ").map(sentence).join("; "))} ` : "", t("jobs.moves")),
     leasesOf(state),
     state.ended || state.stopped ? null : h("div", { "data-key": `stop ${state.id}` }, h("button", { type: "button", onclick: (event) => stop(event, state.id) }, t("jobs.stop"))),
   );
 }
+
+/** A note of the dispatcher as a sentence. */
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?。]$/.test(text) ? "" : t("jobs.stopMark"));
 
 const PARTS = [
   ["delivered", "jobs.delivered"],
@@ -106,5 +109,5 @@ function bar(job) {
 function leasesOf(state) {
   const leases = state.jobs.flatMap((job) => job.leases);
   if (!leases.length) return null;
-  return h("p", {}, h("a", { href: "#/portfolio" }, `${t("jobs.leases")}: ${leases.slice(0, 12).map((lease) => number(lease)).join(", ")}`));
+  return h("p", {}, h("a", { href: "#/portfolio" }, leases.slice(0, 12).map((lease) => t("lease.name", { lease: number(lease) })).join(", ")));
 }

@@ -2,14 +2,14 @@
 import { h } from "/web/dom.js";
 import { clockTime, day, dollars, microOf, number, percent, referenceText, unitPriceText, units, usd } from "/web/format.js";
 import { facts, post } from "/web/http.js";
-import { say, t } from "/web/i18n.js";
+import { refusalWords, say, sentence, t } from "/web/i18n.js";
 import { matrix } from "/web/charts/matrix.js";
 import { classOf } from "/web/market.js";
 import { productLink, productOf } from "/web/names.js";
 import { whoever } from "/web/parts/account.js";
 import { approvalSteps } from "/web/parts/approve.js";
 import { section, table, tile } from "/web/parts/fields.js";
-import { follow, nothing } from "/web/parts/notice.js";
+import { follow, nothing, refusalLines } from "/web/parts/notice.js";
 import { keepDocument } from "/web/parts/document.js";
 import { productCell } from "/web/parts/orders.js";
 import { actAll, apiKey, identity } from "/web/session.js";
@@ -26,7 +26,7 @@ export function dispatchPlan(plan, asked, command, started, again) {
     h("div", { class: "tiles" }, totals(plan)),
     noLimit(plan, asked),
     placed ? doing(plan, command, started, again) : null,
-    plan.refusals?.length && identity() ? h("div", { class: "problem", role: "alert" }, plan.refusals.map((each) => [h("strong", {}, each.detail ?? each.title), h("p", {}, each.remedy ?? "")])) : null,
+    plan.refusals?.length && identity() ? h("div", { class: "problem", role: "alert" }, plan.refusals.map(refusalLines)) : null,
     placed ? section(t("jobs.matrix"), [matrix(plan), plan.verified ? h("p", { class: "fine good" }, "✓ ", t("jobs.verified")) : null], null, { class: "card" }) : nothing(t("jobs.nothing")),
     section(t("jobs.table"), jobRows(plan), null, { class: "card" }),
     placed ? section(t("jobs.purchases"), plan.purchases.length ? purchaseRows(plan) : nothing(t("jobs.free")), null, { class: "card" }) : null,
@@ -34,7 +34,7 @@ export function dispatchPlan(plan, asked, command, started, again) {
 }
 
 function totals({ totals: sum }) {
-  const mean = sum.unit_hours ? Math.round(Number(sum.cost_micro) / sum.unit_hours) : null;
+  const mean = sum.unit_hours ? Math.round(Number(expected(sum)) / sum.unit_hours) : null;
   return [
     tile(t("jobs.cost"), usd(expected(sum)), t("jobs.costBelow")),
     tile(t("jobs.placed"), t("unit.unitHours", { count: number(sum.unit_hours) }), t("jobs.placedOf", { count: number(sum.wanted_unit_hours) })),
@@ -59,10 +59,13 @@ const whenText = (hour) => `${day(hour * HOUR_S)}, ${clockTime(hour * HOUR_S)}`;
 
 /** One line a job: what of it runs, when and where, and what is left over in words. */
 function jobRows(plan) {
+  // What is offered asks for one price, and all that trade pay another: each job's part of what is expected together.
+  const rate = Number(plan.totals.cost_micro) ? Number(expected(plan.totals)) / Number(plan.totals.cost_micro) : 1;
   const rows = plan.body.jobs.map((job, place) => {
     const mine = plan.placements.filter((each) => each.job === place);
     const left = plan.left.filter((each) => each.job === place);
-    return { job, mine, left, done: mine.reduce((sum, each) => sum + each.units, 0), micro: mine.reduce((sum, each) => sum + each.units * each.price_micro, 0) };
+    const micro = mine.reduce((sum, each) => sum + each.units * each.price_micro, 0);
+    return { job, mine, left, done: mine.reduce((sum, each) => sum + each.units, 0), micro: Math.round(micro * rate) };
   });
   return table(
     t("jobs.table"),
@@ -86,7 +89,7 @@ function span(mine) {
 }
 
 /** Why, in the reader's language; the exact words of the planner in the title. */
-const leftOver = (each) => h("span", { class: "bad", title: each.text }, t("jobs.leftOf", { count: number(each.unit_hours), why: say("jobs.why", each.why) }), h("small", {}, each.text));
+const leftOver = (each) => h("span", { class: "bad", title: each.text }, t("jobs.leftOf", { count: number(each.unit_hours), why: say("jobs.why", each.why) }), h("small", {}, sentence(each.text), each.our_limit ? ` ${t("jobs.ourLimit")}` : ""));
 
 function purchaseRows(plan) {
   return table(
@@ -97,7 +100,7 @@ function purchaseRows(plan) {
       [t("col.limit"), (row) => unitPriceText(microOf(row.price_micro)), "right"],
       [t("jobs.escrow"), (row) => usd(row.escrow_micro), "right"],
       [t("jobs.expected"), (row) => usd(row.expected_micro), "right"],
-      ["", (row) => (row.preview?.refusal && identity() ? h("span", { class: "bad" }, row.preview.refusal.detail ?? row.preview.refusal.title) : h("a", { href: productLink(row) }, t("ticket.look.product"))), "right"],
+      ["", (row) => (row.preview?.refusal && identity() ? h("span", { class: "bad" }, refusalWords(row.preview.refusal).detail) : h("a", { href: productLink(row) }, t("ticket.look.product"))), "right"],
     ],
     plan.purchases,
   );
@@ -124,7 +127,8 @@ function doing(plan, command, started, again) {
     }
   };
   button.addEventListener("click", press);
-  return h("div", { class: "stack" }, button, kept ? null : h("p", { class: "fine" }, t("jobs.doBidsHint")));
+  const held = plan.placements.reduce((all, each) => all + (each.held ? each.units : 0), 0);
+  return h("div", { class: "stack" }, button, held ? h("p", { class: "fine" }, t("jobs.usesHeld", { count: number(held) })) : null, kept ? null : h("p", { class: "fine" }, t("jobs.doBidsHint")));
 }
 
 async function start(plan, command) {

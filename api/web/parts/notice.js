@@ -1,14 +1,14 @@
 // What the page tells: problems with their remedies, and short notes that go by themselves.
 import { h, icon, put } from "/web/dom.js";
-import { t } from "/web/i18n.js";
+import { currentLanguage, refusalWords, t } from "/web/i18n.js";
 
 let area = null;
 
 const NOTE_MS = 10_000;
 
-/** Where notes appear; a screen reader reads them out. */
+/** Where notes appear; a screen reader reads them out. They outlive the frame that shows them. */
 export function noticeArea() {
-  area = h("div", { class: "notices", "aria-live": "polite", role: "status" });
+  area ??= h("div", { class: "notices", "aria-live": "polite", role: "status" });
   return area;
 }
 
@@ -39,17 +39,32 @@ export function say(text, kind = "note") {
   };
 }
 
+/** What the API refuses, in the reader's language; its own sentence stands behind it. */
+export function refusalLines(refusal) {
+  const { detail, remedy, behind } = refusalWords(refusal);
+  // In another language the exact words may be looked for; in the same one they are there for who wants them.
+  const exact = behind && (currentLanguage() === "en" ? null : h("small", { lang: "en" }, behind));
+  return [h("strong", { title: behind || null }, detail), h("p", {}, remedy), exact];
+}
+
+/** One part of a request that cannot be read; of a table of jobs, its line and column. */
+function fault({ pointer = "", detail = "" }) {
+  const [, line, column] = /^\/jobs\/(\d+)\/(.+)$/.exec(pointer) ?? [];
+  return line ? t("problem.cell", { line, column, why: detail }) : `${pointer} ${detail}`;
+}
+
 /** A failure as problem and remedy, with what the API knows of it. */
 export function problemBox(error, again = null) {
   const refused = error?.code === 4001;
-  const detail = refused ? t("problem.rejected") : (error?.message ?? String(error));
+  const said = refused ? { detail: t("problem.rejected"), remedy: t("problem.rejectedRemedy") } : { detail: error?.message ?? String(error), remedy: error?.remedy, ...error?.refusal };
+  // What stands in a list below need not stand above it too.
+  if (error?.title === "BadJobs" && error.fields?.length) Object.assign(said, { title: "", detail: t("problem.jobs", { count: error.fields.length }), remedy: t("problem.jobsRemedy") });
   return h(
     "div",
     { class: "problem", role: "alert" },
-    h("strong", {}, detail),
-    h("p", {}, error?.remedy || (refused ? t("problem.rejectedRemedy") : "")),
-    error?.fields?.length ? h("ul", {}, error.fields.map((field) => h("li", {}, `${field.pointer ?? ""} ${field.detail ?? ""}`))) : null,
-    error?.request ? h("small", {}, t("problem.request", { id: error.request })) : null,
+    refusalLines(said),
+    error?.fields?.length ? h("ul", {}, error.fields.map((field) => h("li", {}, fault(field)))) : null,
+    error?.request && !(error.status < 500) ? h("small", {}, t("problem.request", { id: error.request })) : null,
     again ? h("button", { onclick: again }, t("problem.again")) : null,
   );
 }

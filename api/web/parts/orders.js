@@ -34,9 +34,9 @@ function limit(row) {
 
 function state(row) {
   if (!row.settled) return h("span", { class: "number left", title: t("order.round", { round: number(row.round) }), "data-until": (row.round + 1) * roundSeconds(), "data-whole": roundSeconds(), "data-then": t("order.clearing") }, "");
-  if (row.filled >= row.units) return h("span", { class: "good" }, t("order.all"));
   const why = h("small", {});
   explain(row, why);
+  if (row.filled >= row.units) return h("span", {}, h("span", { class: "good" }, t("order.all")), why);
   const side = row.kind === "bid" ? "buy" : "sell";
   const again = row.kind === "offer" ? "#/provider" : productLink({ product: row.product }, `?side=${side}&units=${row.units - row.filled}`);
   return h("span", {}, row.filled ? t("order.part", { units: units(row.filled) }) : t("order.none"), why, h("a", { href: again }, t("order.again")));
@@ -45,21 +45,22 @@ function state(row) {
 /** What settled rounds cleared at, by product and round: that never changes again. */
 const cleared = new Map();
 
-/** How far the limit was from what its round cleared at. */
+/** At what price it traded, or how far the limit was from what its round cleared at. */
 async function explain(row, box) {
+  // What is known already stands there at once: else each drawing would differ from the one before.
   const round = `/products/${encodeURIComponent(row.product)}/depth?round=${row.round}`;
-  if (!cleared.has(round)) {
-    const depth = await get(round).catch(() => null);
-    if (!depth) return;
-    cleared.set(round, depth.data.clearing?.price?.price_micro ?? null);
-  }
-  put(box, apart(row, cleared.get(round)));
+  if (cleared.has(round)) return put(box, apart(row, cleared.get(round)));
+  const depth = await get(round).catch(() => null);
+  if (!depth) return null;
+  cleared.set(round, depth.data.clearing?.price?.price_micro ?? null);
+  return put(box, apart(row, cleared.get(round)));
 }
 
 function apart(row, price) {
   const { class_id: classId } = productOf(row.product);
   const mine = row.price.price_micro;
   if (price === null) return t("order.quiet");
+  if (row.filled >= row.units) return t("order.at", { price: referenceText(price, classId) });
   if (row.filled || price === mine || price < mine === (row.kind === "bid")) return t("order.share");
   return t("order.apart", { price: referenceText(price, classId), share: percent((Math.abs(price - mine) * 10_000) / price) });
 }

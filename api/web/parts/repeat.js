@@ -5,7 +5,7 @@ import { h } from "/web/dom.js";
 import { number, percent, units } from "/web/format.js";
 import { get } from "/web/http.js";
 import { t } from "/web/i18n.js";
-import { classOf } from "/web/market.js";
+import { classOf, roundSeconds } from "/web/market.js";
 import { problemBox, say } from "/web/parts/notice.js";
 import { act, address, apiKey, settled } from "/web/session.js";
 
@@ -16,7 +16,9 @@ export async function repeat(product, body, placed) {
   const owner = address();
   const state = { going: true, rounds: 1, left: body.units, far: "" };
   const stop = h("button", { type: "button", onclick: () => (state.going = false) }, t("repeat.stop"));
-  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", state.far, " ", stop];
+  const until = () => (Math.floor(now() / roundSeconds()) + 1) * roundSeconds();
+  const clears = () => h("span", { class: "number", "data-until": until(), "data-then": t("board.any") });
+  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", t("ticket.clears"), " ", clears(), ". ", state.far, " ", stop];
   const note = say(text(), "busy");
   try {
     for (let order = placed; state.going; ) {
@@ -28,7 +30,8 @@ export async function repeat(product, body, placed) {
       state.far = await tooLow(product, body).catch(() => "");
       note.change(text(), "busy");
     }
-    note.change(t(state.left ? "repeat.ended" : "repeat.bought", { units: units(state.left ? state.left : body.units) }), state.left ? "note" : "good");
+    const ended = t(state.left ? "repeat.ended" : "repeat.bought", { units: units(state.left ? state.left : body.units) });
+    note.change([ended, " ", h("a", { href: "#/portfolio" }, t("ticket.look"))], state.left ? "note" : "good");
   } catch (error) {
     note.change(problemBox(error), "bad");
   }

@@ -10,7 +10,7 @@ import { market, roundSeconds } from "/web/market.js";
 import { fundOrder, whoever } from "/web/parts/account.js";
 import { approvalSteps, withinReach } from "/web/parts/approve.js";
 import { chips, field, paused } from "/web/parts/fields.js";
-import { follow, isBusy, problemBox } from "/web/parts/notice.js";
+import { follow, isBusy, problemBox, refusalLines } from "/web/parts/notice.js";
 import { renew } from "/web/renew.js";
 import { actAll, address, identity, preview } from "/web/session.js";
 
@@ -23,7 +23,7 @@ const MET_BP = 9_000;
  * `compact` only the essentials show. `done` is called when an order stands.
  */
 export function ticket({ product, side = "buy", units: wanted = 1000, site = null, compact = false, done = () => {} }) {
-  const state = { side, site, answer: null, body: null, gasless: false, repeats: true, turn: 0 };
+  const state = { side, site, answer: null, body: null, gasless: false, repeats: true, turn: 0, from: null };
   const amount = h("input", { type: "number", inputmode: "numeric", min: "1", step: "1", value: String(wanted) });
   const limit = h("input", { type: "number", inputmode: "decimal", min: "0", step: "any", value: suggested(product, side) });
   const shown = h("div", { class: "costs", "aria-live": "polite" });
@@ -48,6 +48,16 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     button.removeAttribute("aria-disabled");
     tickNow();
   };
+  // Where nothing has traded there is no last price: what stands in the book now, or what its like costs, is the start.
+  const begin = async () => {
+    const asked = state.side;
+    ask();
+    if (limit.value) return;
+    const found = await preset(product, asked, Number(amount.value) || wanted).catch(() => null);
+    if (!found || limit.value || asked !== state.side) return;
+    [limit.value, state.from] = [found.limit, found.from];
+    await ask();
+  };
   const later = paused(ask, 250);
   const soon = () => {
     state.turn += 1;
@@ -55,7 +65,10 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     later();
   };
   amount.addEventListener("input", soon);
-  limit.addEventListener("input", soon);
+  limit.addEventListener("input", () => {
+    state.from = null;
+    soon();
+  });
   const submit = async (event) => {
     event.preventDefault();
     if (isBusy(button)) return;
@@ -71,7 +84,7 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
   const node = h(
     "form",
     { class: compact ? "ticket compact" : "ticket", onsubmit: submit, novalidate: true },
-    compact || side === "offer" ? null : sides(state, limit, product, ask),
+    compact || side === "offer" ? null : sides(state, limit, product, begin),
     h("div", { class: "pair" }, field(t("ticket.units"), amount, inDevices(product, wanted)), field(t("ticket.limit"), limit, unit)),
     shown,
     button,
@@ -79,7 +92,7 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     compact ? null : gasless(state),
   );
   amount.addEventListener("input", () => put(node.querySelector("small"), inDevices(product, Number(amount.value))));
-  ask();
+  begin();
   // Rounds end, cash comes and goes, and who asks may change: what is shown follows, without taking the button away.
   // While the button is busy somebody types or buys, and the form asks anew by itself.
   const current = async () => {
@@ -125,11 +138,11 @@ function keepCurrent(node, product, state, news) {
   };
 }
 
-function sides(state, limit, product, ask) {
+function sides(state, limit, product, begin) {
   const turn = (next) => {
-    state.side = next;
+    [state.side, state.from] = [next, null];
     limit.value = suggested(product, next);
-    ask();
+    begin();
   };
   return chips(t("ticket.side"), [["buy", t("ticket.buy")], ["sell", t("ticket.sell")]], state.side, turn);
 }
@@ -161,9 +174,24 @@ function suggested(product, side) {
   const usual = recent[Math.ceil((recent.length * MET_BP) / 10_000) - 1] ?? 0;
   const above = side === "buy" && usual * 10_000 > last * (10_000 + BUFFER_BP);
   const micro = above ? usual : last;
-  const factor = BigInt(side === "buy" && !above ? 10_000 + BUFFER_BP : 10_000);
-  const value = (BigInt(micro) * BigInt(referenceOf(product.class_id)) * factor) / 10_000n;
+  return limitText(product, micro, side === "buy" && !above);
+}
+
+/** A limit per hour of the reference, a little above the price where `above` says so. */
+function limitText(product, micro, above) {
+  const value = (BigInt(micro) * BigInt(referenceOf(product.class_id)) * BigInt(above ? 10_000 + BUFFER_BP : 10_000)) / 10_000n;
   return (Number(value) / 1e6).toFixed(referenceOf(product.class_id) === 1 ? 4 : 2);
+}
+
+/** A limit where nothing has traded: at which the other side's orders reach for so many units, else the class's median. */
+async function preset(product, side, wanted) {
+  const { data } = await get(`/products/${encodeURIComponent(product.product)}/depth`);
+  let left = wanted;
+  const levels = side === "buy" ? data.asks : data.bids;
+  const level = levels.find((each) => (left -= each.units) <= 0) ?? levels.at(-1);
+  if (level) return { limit: limitText(product, microOf(level.price), side === "buy"), from: "ticket.fromBook" };
+  const prices = (await get(`/prices?class=${product.class}`)).data.map((each) => microOf(each.price)).sort((one, other) => one - other);
+  return prices.length ? { limit: limitText(product, prices[Math.floor(prices.length / 2)], side === "buy"), from: "ticket.fromClass" } : null;
 }
 
 const KIND = { buy: "bid", sell: "ask", offer: "offer" };
@@ -209,7 +237,8 @@ function drawCosts(box, product, state, ask) {
   if (answer.fee_wei) lines.push(line(t("ticket.gas"), t("ticket.ether", { amount: ether(answer.fee_wei) })));
   if (state.depth) lines.push(line(t("ticket.round"), roundFacts(state.depth, product)));
   lines.push(line(t("ticket.clears"), h("span", { class: "number left", "data-until": answer.round_ends_s ?? now() + roundSeconds(), "data-whole": roundSeconds() })));
-  renew(box, h("dl", {}, lines), limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
+  const from = state.from ? h("p", { class: "fine" }, t(state.from)) : null;
+  renew(box, h("dl", {}, lines), from, limit ? h("p", { class: "fine" }, t("ticket.tick", { tick: number(limit.tick), price: referenceText(limit.price, product.class_id), unit: unitPriceText(limit.price) })) : null, chanceBar(chance, answer.distance_bp, state.side), refusal ? refusalBox(refusal, ask) : null);
 }
 
 const ether = (wei) => number(Number(BigInt(wei)) / 1e18, 8);
@@ -241,7 +270,7 @@ function refusalBox(refusal, ask) {
     await ask();
   };
   if (!identity()) return h("p", { class: "fine" }, t("ticket.nobody"));
-  return h("div", { class: "problem", role: "alert" }, h("strong", {}, refusal.detail ?? refusal.title ?? String(refusal)), h("p", {}, refusal.remedy ?? ""), money ? h("button", { type: "button", onclick: pour }, t("account.faucet")) : null);
+  return h("div", { class: "problem", role: "alert" }, refusalLines(refusal), money ? h("button", { type: "button", onclick: pour }, t("account.faucet")) : null);
 }
 
 const callOf = async (product, state) => (await import("/web/calls.js")).orderCall(product, state.answer.body);

@@ -1,13 +1,12 @@
 // For those who would rather check than believe: any clearing computed again here, an account's lines, a whole audit.
 import { h, put } from "/web/dom.js";
-import { momentBoth, moment, number, short } from "/web/format.js";
+import { momentBoth, moment, number, short, usd } from "/web/format.js";
 import { facts, get, post, query } from "/web/http.js";
 import { say, sentence, t } from "/web/i18n.js";
-import { areas } from "/web/market.js";
 import { copyButton, field, section, select, table } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
 import { recomputation } from "/web/parts/recompute.js";
-import { placeName, className } from "/web/names.js";
+import { codeOf, gradeName, productLink, productName, productOf, tierName } from "/web/names.js";
 import { apiKey } from "/web/session.js";
 
 export async function open([code, round]) {
@@ -31,7 +30,7 @@ async function chooser(code, round, box) {
   const products = (await get("/products?limit=200")).data.filter((each) => each.last);
   if (!products.length) return nothing(t("audit.noClearing"));
   const rounds = select([], "", null, { id: "audit-round" });
-  const name = (each) => `${className(each.class)} · ${placeName(each.area ?? areas().find((area) => area.code === each.area))} · ${each.product}`;
+  const name = (each) => `${productName(each)} · ${tierName(each.tier)} · ${gradeName(each.grade)}`;
   const fillRounds = async (product, wanted) => {
     const { data } = await get(`/products/${encodeURIComponent(product)}/clearings`);
     put(rounds, data.map((each) => h("option", { value: String(each.round), selected: String(each.round) === String(wanted) }, t("audit.roundOption", { round: number(each.round), time: moment(each.time_s), units: number(each.units) }))));
@@ -161,7 +160,19 @@ const events = (rows) =>
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.block"), (row) => number(row.block), "right"],
       [t("col.event"), (row) => h("span", {}, h("strong", {}, row.event), h("small", {}, row.contract))],
-      [t("col.values"), (row) => h("span", { class: "mono fine wrap" }, Object.entries(row.values ?? {}).map(([name, value]) => `${name} ${typeof value === "object" ? JSON.stringify(value) : short(String(value), 18, 6)}`).join(" · "))],
+      [t("col.values"), (row) => h("span", { class: "mono fine wrap" }, Object.entries(row.values ?? {}).map(([name, value], place) => [place ? " · " : "", `${name} `, said(row, name, value)]))],
     ],
     rows,
   );
+
+const MONEY = /Micro$|^(?:cash|escrow|margin|bond|amount)$|Returned$/;
+
+/** A value of an event as people read it: a product by its name, money in dollars, what is long in short. */
+function said(row, name, value) {
+  if (name === "product" || (name === "id" && row.event.startsWith("Transfer"))) {
+    const code = codeOf(value);
+    return code ? h("a", { href: productLink({ product: code }), title: code }, productName(productOf(code))) : String(value);
+  }
+  if (MONEY.test(name) && /^\d+$/.test(String(value))) return h("span", { title: String(value) }, usd(value, 6));
+  return typeof value === "object" ? JSON.stringify(value) : short(String(value), 18, 6);
+}

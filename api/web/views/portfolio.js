@@ -4,7 +4,7 @@ import { h } from "/web/dom.js";
 import { renew } from "/web/renew.js";
 import { dollars, moment, momentBoth, number, short, units, usd } from "/web/format.js";
 import { facts, get } from "/web/http.js";
-import { say, t } from "/web/i18n.js";
+import { say, sentence, t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { productLink, productOf } from "/web/names.js";
 import { fund, openAccount } from "/web/parts/account.js";
@@ -13,46 +13,53 @@ import { isOver, leaseCards } from "/web/parts/leases.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { orderRows, productCell } from "/web/parts/orders.js";
 import { redeemButton } from "/web/parts/redeem.js";
-import { act, actAll, address, apiKey, identity, settled } from "/web/session.js";
+import { act, actAll, address, apiKey, bearer, identity, isSignedIn, settled } from "/web/session.js";
 
 const PAUSE_MS = 400;
+const WANTS_PAUSE_MS = 5_000;
+const DISPATCHES = 5;
 
 export async function open() {
   if (!identity()) return { node: welcome(), title: t("nav.portfolio"), personal: true };
-  const boxes = { money: h("div", { class: "tiles" }), units: h("div"), orders: h("div"), leases: h("div"), lines: h("div") };
+  const boxes = { money: h("div", { class: "tiles" }), units: h("div"), orders: h("div"), leases: h("div"), lines: h("div"), wants: h("div") };
   let open = false;
-  const draw = async () => (open = await drawAll(boxes));
-  const redraw = again(draw, PAUSE_MS);
-  await draw();
+  // All drawing goes one after the other: a slow answer of before must not take the place of what is.
+  const redraw = again(async () => (open = await drawAll(boxes, redraw.now)), PAUSE_MS);
+  open = await drawAll(boxes, redraw.now);
+  const wants = again(() => drawWants(boxes.wants), WANTS_PAUSE_MS);
+  wants.now();
   const node = h(
     "div",
     { class: "page" },
     h("header", { class: "title" }, h("h1", {}, t("portfolio.title")), h("p", { class: "mono muted wrap" }, address())),
     boxes.money,
-    h("div", { class: "row" }, moneyForms(draw)),
+    h("div", { class: "row" }, moneyForms(redraw.now)),
     section(t("portfolio.units"), boxes.units, null, { class: "card" }),
     section(t("portfolio.orders"), boxes.orders, null, { class: "card" }),
+    boxes.wants,
     section(t("portfolio.leases"), boxes.leases, null, { class: "card" }),
     section(t("portfolio.statement"), boxes.lines, h("a", { class: "button", href: `/accounts/${address()}/statement.csv`, download: "" }, t("portfolio.csv")), { class: "card" }),
   );
   const mine = address().toLowerCase();
   const update = (kind, event) => {
     // What a provider says of a lease names the provider: who has a lease that runs looks at each block.
-    if (open || kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) redraw();
+    if (open || kind === "reorg" || !event.accounts || event.accounts.some((each) => each.toLowerCase() === mine)) {
+      redraw();
+      wants();
+    }
   };
-  return { node, title: t("portfolio.title"), update, personal: true, close: () => redraw.stop() };
+  return { node, title: t("portfolio.title"), update, personal: true, close: () => [redraw.stop(), wants.stop()] };
 }
 
 function welcome() {
   return h("div", { class: "page narrow" }, h("h1", {}, t("portfolio.title")), h("p", { class: "lead" }, t("portfolio.welcome")), h("button", { class: "primary", onclick: openAccount }, t("account.connect")));
 }
 
-/** Draws everything; says whether a lease has not ended. */
-async function drawAll(boxes) {
+/** Draws everything; says whether a lease has not ended. `redraw()` has it drawn again. */
+async function drawAll(boxes, redraw) {
   const path = `/accounts/${address()}`;
   const [account, statement, leases, recent] = await Promise.all([get(path, { key: apiKey() }), get(`${path}/statement`, { key: apiKey() }), get(`/leases?holder=${address()}`), get(`/orders?owner=${address()}&limit=12`)]);
   const { data } = account;
-  const redraw = () => drawAll(boxes);
   renew(boxes.money, tiles(data, leases.data));
   renew(boxes.units, holdings(data.holdings ?? [], redraw));
   renew(boxes.orders, orderRows(recent.data.slice(0, 12)));
@@ -60,6 +67,29 @@ async function drawAll(boxes) {
   renew(boxes.lines, lines(statement.data));
   return leases.data.some((lease) => !isOver(lease));
 }
+
+/** What one's dispatches have not got yet. Whoever would have to sign for it is not asked. */
+async function drawWants(box) {
+  if (!isSignedIn()) return;
+  const key = await bearer();
+  const going = facts(await get("/dispatch?limit=50", { key })).filter((row) => !row.ended).slice(0, DISPATCHES);
+  const states = await Promise.all(going.map((row) => get(`/dispatch/${row.id}`, { key })));
+  const rows = states.map(facts).flatMap((state) => state.jobs.map((job) => ({ ...job, state })).filter((job) => job.remaining + job.bidding > 0));
+  renew(box, rows.length ? section(t("portfolio.wants"), wanted(rows), h("a", { class: "button", href: "#/jobs" }, t("nav.jobs")), { class: "card" }) : null);
+}
+
+const wanted = (rows) =>
+  table(
+    t("portfolio.wants"),
+    [
+      [t("portfolio.job"), ({ name, state }) => h("span", {}, h("strong", {}, name), h("small", {}, t("portfolio.dispatch", { number: number(state.id) })))],
+      [t("portfolio.wants"), (job) => h("span", {}, t("unit.unitHours", { count: number(job.remaining + job.bidding) }), h("small", {}, t("portfolio.wantsOf", { count: number(job.wanted) }))), "right"],
+      [t("portfolio.inBids"), (job) => t("unit.unitHours", { count: number(job.bidding) }), "right"],
+      [t("portfolio.why"), ({ state }) => sentence(state.note), "right"],
+    ],
+    rows,
+    { key: (job) => `${job.state.id} ${job.job}` },
+  );
 
 function tiles(account, leases) {
   const escrow = (account.orders ?? []).reduce((sum, each) => sum + escrowOf(each), 0n);

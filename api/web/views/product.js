@@ -19,14 +19,14 @@ export async function open([code], options) {
   const product = (await get(path)).data;
   const state = { product, round: null, chart: null, clearings: [] };
   const boxes = { head: h("div", { class: "headline" }), curve: h("div"), rounds: h("div", { class: "row tight" }), book: h("div"), fills: h("div"), history: h("div", { class: "history" }) };
-  const draw = () => drawAll(path, state, boxes);
-  const form = ticket({ product, side: options.get("side") ?? "buy", units: Number(options.get("units")) || 1000, done: draw });
+  const redraw = again(() => drawAll(path, state, boxes));
+  const form = ticket({ product, side: options.get("side") ?? "buy", units: Number(options.get("units")) || 1000, done: redraw.now });
   const step = (by) => {
     state.round = nextRound(state, by);
-    draw();
+    redraw.now();
   };
   put(boxes.rounds, h("button", { class: "plain round", "aria-label": t("product.earlier"), onclick: () => step(-1) }, icon("left")), h("span", { class: "number", id: "round" }), h("button", { class: "plain round", "aria-label": t("product.later"), onclick: () => step(1) }, icon("right")));
-  await draw();
+  await drawAll(path, state, boxes);
   const node = h(
     "div",
     { class: "page" },
@@ -40,7 +40,6 @@ export async function open([code], options) {
     ),
   );
   drawHistory(state, boxes.history);
-  const redraw = again(draw);
   const update = (kind, event) => (kind === "reorg" || event.products?.includes(code) || ended(state)) && redraw();
   return { node, title: `${className(product.class)} ${placeName(product.area)}`, update, close: () => [redraw.stop(), state.chart?.close()] };
 }

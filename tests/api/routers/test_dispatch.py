@@ -67,6 +67,21 @@ def test_anybody_sees_where_jobs_would_run(fair: Stage) -> None:
     assert all(one["preview"] is None for one in found["purchases"])
 
 
+def test_limit_that_was_too_low_is_ours_where_the_job_named_none(fair: Stage) -> None:
+    world, hour = fair.world, first_hour(fair) + HOURS + 2
+    world.new_round()
+    dear = Product(1, Tier.WIDE, 0, Grade.STANDARD, hour, 1)
+    world.market.offer(world.site(), dear, UNITS, tick=1_000).send(world.provider)
+    fair.catch_up()
+    job = {"units": "100 units", "hours": 1, "earliest": hour, "deadline": hour + 1}
+    said = {"jobs": [{"name": "silent", **job}, {"name": "poor", "price": "0.000001", **job}]}
+    left = fair.post("/dispatch/preview", said).json()["left"]
+    assert [(one["name"], one["why"], one["our_limit"]) for one in left] == [
+        ("silent", "price", True),
+        ("poor", "price", False),
+    ]
+
+
 def test_what_a_preview_gives_back_is_the_same_dispatch(fair: Stage) -> None:
     said = jobs(fair, metro="Frankfurt", latency_ms="140.5", deadline="+4h", price="3.2 USD/H100-hour", grade="basic")
     first = fair.post("/dispatch/preview", said).json()

@@ -1,6 +1,7 @@
 // The page's texts in English: those of what one has.
 export const WORDS = {
   "order.all": "all traded",
+  "order.at": "at {price}",
   "order.part": "{units} traded, the rest came back",
   "order.none": "nothing traded, all came back",
   "order.apart": "It cleared at {price}; your limit was {share} away.",
@@ -23,6 +24,12 @@ export const WORDS = {
   "portfolio.units": "Units",
   "portfolio.orders": "Orders",
   "portfolio.leases": "Leases",
+  "portfolio.wants": "Still wanted",
+  "portfolio.wantsOf": "of {count}",
+  "portfolio.job": "Job",
+  "portfolio.dispatch": "Dispatch {number}",
+  "portfolio.inBids": "In bids",
+  "portfolio.why": "Waits for",
   "portfolio.statement": "Statement",
   "portfolio.csv": "CSV",
   "portfolio.noUnits": "You hold no units.",

@@ -6,7 +6,7 @@ export const WORDS = {
   "redeem.title": "Use your units",
   "redeem.lead": "Units become a lease at one site. Not delivered is refunded, with a margin.",
   "redeem.where": "Site",
-  "redeem.site": "Site {site}: {device}, {place}, {record}",
+  "redeem.site": "Site {site}, {place}: {record}, {device}",
   "redeem.job": "Command that it runs",
   "redeem.jobExample": "python3 -c 'print(6 * 7)'",
   "redeem.jobHint": "Kept by its hash, for you and the site. Empty: only the capacity",

@@ -1,6 +1,7 @@
 // 网页的中文文字：持有的一切。
 export const WORDS = {
   "order.all": "全部成交",
+  "order.at": "成交价 {price}",
   "order.part": "成交 {units}，其余已退回",
   "order.none": "没有成交，已全额退回",
   "order.apart": "出清价为 {price}；您的限价相差 {share}。",
@@ -23,6 +24,12 @@ export const WORDS = {
   "portfolio.units": "单位",
   "portfolio.orders": "订单",
   "portfolio.leases": "租约",
+  "portfolio.wants": "尚缺",
+  "portfolio.wantsOf": "共需 {count}",
+  "portfolio.job": "作业",
+  "portfolio.dispatch": "调度 {number}",
+  "portfolio.inBids": "买单中",
+  "portfolio.why": "等待",
   "portfolio.statement": "对账单",
   "portfolio.csv": "CSV",
   "portfolio.noUnits": "您没有持有单位。",

@@ -6,7 +6,7 @@ export const WORDS = {
   "redeem.title": "使用您的单位",
   "redeem.lead": "单位在一个站点变为租约。未交付的部分连同赔偿金退还。",
   "redeem.where": "站点",
-  "redeem.site": "站点 {site}：{device}，{place}，{record}",
+  "redeem.site": "站点 {site}，{place}：{record}，{device}",
   "redeem.job": "运行的命令",
   "redeem.jobExample": "python3 -c 'print(6 * 7)'",
   "redeem.jobHint": "按哈希保存，只有您与站点可见。留空：只要算力",
