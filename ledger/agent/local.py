@@ -10,9 +10,9 @@ key's file among them. Run the agent as a user who owns nothing else, with a key
 where strangers' code reaches nothing that it should not; where that is not enough, use Kubernetes.
 
 A job that kills its own warden has failed, and was given its capacity; what is left of it is ended as far as it can be
-known: by the run's mark, its files, its session, its parents. One that hides from all of these is ended by nobody. A
-run is lost only where the machine itself was started anew. Where a service manager restarts the agent, let it leave the
-wardens alone (systemd: `KillMode=process`).
+known: by its control group where it has one, by the run's mark, its files, its session, its parents. One that hides
+from all of these is ended by nobody. A run is lost only where the machine itself was started anew. Where a service
+manager restarts the agent, let it leave the wardens alone (systemd: `KillMode=process`).
 """
 
 import fcntl
@@ -45,11 +45,12 @@ _START_S, _STOP_S, _POLL_S = 30.0, 15.0, 0.02
 
 class LocalExecutor:
     """Runs jobs in folders of their own. `path` is where commands are looked for, `processes_max` how many processes a
-    run may have at once."""
+    run may have at once; `groups` says whether each gets a control group where this user may make one."""
 
-    def __init__(self, path: str = _PATH, processes_max: int = PROCESSES_MAX) -> None:
+    def __init__(self, path: str = _PATH, processes_max: int = PROCESSES_MAX, *, groups: bool = True) -> None:
         self._path = path
         self._processes_max = processes_max
+        self._groups = groups
 
     def capacity(self) -> Capacity:
         """This machine, as far as it is given to this process."""
@@ -147,6 +148,7 @@ class LocalExecutor:
             "gpus": gpus,
             "memory_bytes": run.memory_bytes,
             "processes_max": self._processes_max,
+            "group": self._groups,
             "wall_s_max": window_s,
             "log_bytes_max": LOG_BYTES_MAX,
         }
@@ -268,10 +270,14 @@ def _machine_start_s() -> float:
 def _sweep(mark: str, folder: Path | None = None) -> None:
     """Kills what a killed warden left: whatever carries the run's mark or is at work in its files, whatever shares a
     session with one of these, and what comes of them."""
+    warden.kill_group(warden.group_of(mark))
     for _ in range(_SWEEPS_MAX):
         left = _left(f"{warden.MARK}={mark}".encode(), folder)
         for pid in left:
             with suppress(OSError):
+                # A group dies as one: none of it starts another meanwhile.
+                if (members := os.getpgid(pid)) != os.getpgrp():
+                    os.killpg(members, signal.SIGKILL)
                 os.kill(pid, signal.SIGKILL)
         if not left:
             return

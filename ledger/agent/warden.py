@@ -10,6 +10,9 @@ argument, the run's folder. There it finds `order.json` and `files/`, where the 
     ended     the exit code and what was used, once nothing of the run is left
 
 A file `stop` there, made by whoever wants it, ends the run; so does the order's longest time.
+
+Where the machine has control groups that this user may make (version 2: root, or a service with `Delegate=yes`), the
+run is in one of its own, and is ended by one word to the kernel. Elsewhere it is hunted down process by process.
 """
 
 import contextlib
@@ -33,6 +36,7 @@ MARK = "COMPUTE_LEDGER_RUN"
 """The variable by which a run's processes are known, whoever their parent is."""
 
 _SUBREAPER, _PARENT_DEATH = 36, 1
+_QUICK_LOOKS = 1_000
 _TICKS_PER_S, _PAGE_BYTES = os.sysconf("SC_CLK_TCK"), os.sysconf("SC_PAGE_SIZE")
 _LISTS_CHILDREN = Path(f"/proc/{os.getpid()}/task/{os.getpid()}/children").exists()
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -175,9 +179,12 @@ def keep_log(source: int, path: Path, bytes_max: int) -> None:
             left = max(0, left - len(block))
 
 
-def confine(order: "dict[str, Any]") -> None:
-    """In the child, before the command: limits that it cannot raise where the agent is not root, a low priority, its
-    processors; and death with the warden."""
+def confine(order: "dict[str, Any]", group: "Path | None" = None) -> None:
+    """In the child, before the command: its control group, limits that it cannot raise where the agent is not root, a
+    low priority, its processors; and death with the warden."""
+    if group is not None:
+        with contextlib.suppress(OSError):
+            (group / "cgroup.procs").write_text("0", encoding="ascii")
     _LIBC.prctl(_PARENT_DEATH, signal.SIGKILL, 0, 0, 0)
     # What is ignored here would be ignored there for ever.
     for one in DEAF_TO:
@@ -193,7 +200,7 @@ def confine(order: "dict[str, Any]") -> None:
         os.sched_setaffinity(0, order["cpus"])
 
 
-def started(order: "dict[str, Any]", folder: Path, sink: int) -> "subprocess.Popen[bytes]":
+def started(order: "dict[str, Any]", folder: Path, sink: int, group: "Path | None" = None) -> "subprocess.Popen[bytes]":
     """The command as a process in a session of its own: with this environment, no open files, and no terminal."""
     return subprocess.Popen(
         order["command"],
@@ -203,32 +210,87 @@ def started(order: "dict[str, Any]", folder: Path, sink: int) -> "subprocess.Pop
         stdout=sink,
         stderr=subprocess.STDOUT,
         start_new_session=True,
-        preexec_fn=lambda: confine(order),  # noqa: PLW1509 - this process has no other thread yet
+        preexec_fn=lambda: confine(order, group),  # noqa: PLW1509 - this process has no other thread yet
     )
 
 
-def reap(alive: "dict[int, list[str]]", command: int) -> None:
-    """Waits for the ended whom others left to this process; the command itself is waited for where it was started."""
+def reap(alive: "dict[int, list[str]]", command: "subprocess.Popen[bytes]") -> None:
+    """Waits for the ended whom others left to this process; the command itself is waited for where it was started.
+    Once it was, its number is free, and may be one of these."""
     for pid, fields in alive.items():
-        if fields[0] == "Z" and int(fields[1]) == os.getpid() and pid != command:
+        mine = fields[0] == "Z" and int(fields[1]) == os.getpid()
+        if mine and (pid != command.pid or command.returncode is not None):
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, os.WNOHANG)
 
 
-def end_all(process: "subprocess.Popen[bytes]", grace_s: float) -> None:
+def end_all(process: "subprocess.Popen[bytes]", grace_s: float, group: "Path | None" = None) -> None:
     """Ends the command and whatever came of it: asked first, then killed, until nothing is left."""
     with contextlib.suppress(ProcessLookupError):
         os.killpg(process.pid, signal.SIGTERM)
     with contextlib.suppress(subprocess.TimeoutExpired):
         process.wait(grace_s)
-    while alive := descendants():
-        for pid in alive:
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGKILL)
-        process.poll()
-        reap(alive, process.pid)
-        time.sleep(PAUSE_S / 5)
+    kill_group(group)
+    looks = 0
+    while kill_children():
+        looks += 1
+        if looks % _QUICK_LOOKS == 0:
+            time.sleep(PAUSE_S)
     process.wait()
+
+
+def kill_children() -> bool:
+    """Kills this process's children with their process groups, and waits for the ended; whether any is left.
+
+    As the reaper of all that comes of the run, it has no child only where nothing of it is left. A group dies as one:
+    the kernel lets none of it start another meanwhile. A chain of processes that each start the next in a group of its
+    own and end is met by looking again at once.
+    """
+    for pid in children_of(os.getpid()) if _LISTS_CHILDREN else descendants():
+        with contextlib.suppress(ProcessLookupError):
+            if (members := os.getpgid(pid)) != os.getpgrp():
+                os.killpg(members, signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        return False
+    return True
+
+
+def group_of(name: str) -> "Path | None":
+    """Where the control group of a run of that name is or would be, below this process's own; None where the kernel
+    has none of version 2, or no `cgroup.kill` (before 5.14)."""
+    try:
+        mounts = [line.split() for line in Path("/proc/self/mountinfo").read_text(encoding="utf-8").splitlines()]
+        own = Path("/proc/self/cgroup").read_text(encoding="utf-8").splitlines()
+        [base] = [words[4] for words in mounts if words[words.index("-") + 1] == "cgroup2"][:1]
+        [below] = [line[3:] for line in own if line.startswith("0::")]
+    except (OSError, ValueError):
+        return None
+    return Path(base + below) / f"compute-ledger-{name}"
+
+
+def make_group(name: str) -> "Path | None":
+    """The run's own control group, made now; None where this user may not, or it could not be ended."""
+    group = group_of(name)
+    if group is None:
+        return None
+    with contextlib.suppress(OSError):
+        group.mkdir(exist_ok=True)
+        if os.access(group / "cgroup.kill", os.W_OK):
+            return group
+        group.rmdir()
+    return None
+
+
+def kill_group(group: "Path | None") -> None:
+    """Kills all that is in a group at once, also what is just being started; an empty one is removed."""
+    if group is not None:
+        with contextlib.suppress(OSError):
+            (group / "cgroup.kill").write_text("1", encoding="ascii")
+            group.rmdir()
 
 
 def shared_once(alive: "dict[int, list[str]]") -> int:
@@ -266,21 +328,26 @@ def watch(order: "dict[str, Any]", folder: Path, meter: Meter, process: "subproc
         if meter.wall_s - written_s >= WRITE_S:
             write(folder / "usage", meter.said())
             written_s = meter.wall_s
-        reap(meter.alive, process.pid)
+        reap(meter.alive, process)
         time.sleep(PAUSE_S)
     return ""
 
 
 def run(order: "dict[str, Any]", folder: Path, meter: Meter) -> None:
     """Runs the command to its end, whatever that is."""
+    if (folder / "stop").exists():
+        write(folder / "ended", meter.said() | {"exit_code": None, "text": "stopped"})
+        return
     source, sink = os.pipe()
+    group = make_group(folder.name) if order["group"] else None
     try:
-        process = started(order, folder, sink)
+        process = started(order, folder, sink, group)
     except (OSError, subprocess.SubprocessError) as error:
         why = getattr(error, "strerror", None) or "it cannot be started"
         (folder / "log").write_text(f"{order['command'][0]}: {why}\n", encoding="utf-8")
         failed = NOT_FOUND if isinstance(error, FileNotFoundError) else NOT_RUNNABLE
         write(folder / "ended", meter.said() | {"exit_code": failed, "text": why})
+        kill_group(group)
         return
     os.close(sink)
     log = threading.Thread(target=keep_log, args=(source, folder / "log", order["log_bytes_max"]), daemon=True)
@@ -288,9 +355,10 @@ def run(order: "dict[str, Any]", folder: Path, meter: Meter) -> None:
     why = watch(order, folder, meter, process)
     by_itself = process.returncode
     meter.sample()
-    end_all(process, 0 if why.startswith("killed") else GRACE_S if why else 0)
+    end_all(process, 0 if why.startswith("killed") else GRACE_S if why else 0, group)
     meter.sample()
     log.join()
+    kill_group(group)
     code = -signal.SIGKILL if why.startswith("killed") else None if why else by_itself
     write(folder / "ended", meter.said() | {"exit_code": code, "text": why})
 

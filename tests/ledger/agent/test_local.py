@@ -185,6 +185,24 @@ def test_a_stop_ends_also_what_left_its_parent_and_its_session(runs: Callable[..
     assert executor.poll(handle) == progress
 
 
+_CHAIN = "import os, time; end_s = time.monotonic() + 25\nwhile time.monotonic() < end_s:\n os.fork() and os._exit(0)"
+
+
+@pytest.mark.parametrize("groups", [True, False])
+def test_chains_of_processes_each_of_which_starts_the_next_are_ended(runs: Callable[..., Run], groups: bool) -> None:
+    """By one word to the kernel where this user may make control groups, and one by one where not."""
+    executor = LocalExecutor(processes_max=4_000, groups=groups)
+    plain, alone = (f'setsid {sys.executable} -c "{_CHAIN}{more}" & ' for more in ("", "\n os.setsid()"))
+    run = runs(f"{plain} {2 * alone} echo up; sleep 600")
+    handle = executor.start(run)
+    until(lambda: "up" in log_of(run.folder), "it does not come up")
+    executor.stop(handle)
+    assert executor.poll(handle).text == "stopped"
+    assert marked(run) == []
+    group = warden.group_of(run.run_id)
+    assert group is None or not group.exists()
+
+
 def test_a_job_that_is_told_to_end_may_tidy_up(runs: Callable[..., Run]) -> None:
     executor = LocalExecutor()
     run = runs("trap 'echo tidy; exit 0' TERM; echo up; while :; do sleep 0.05; done")
@@ -343,7 +361,7 @@ def test_a_run_that_is_stopped_before_its_warden_is_up_does_not_run(runs: Callab
     executor.stop(handle)
     executor._wake(run.folder)
     assert over(executor, handle).text == "stopped"
-    assert marked(run) == []
+    assert not (run.folder / "ran").exists()
     assert executor.capacity().cpus == len(os.sched_getaffinity(0))
 
 

@@ -4,6 +4,7 @@ import ast
 import os
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,35 @@ def test_why_a_run_must_end(tmp_path: Path) -> None:
     assert "1 are leased" in warden.why_to_end(order | {"memory_bytes": 1}, tmp_path, meter)
     (tmp_path / "stop").touch()
     assert warden.why_to_end(order, tmp_path, meter) == "stopped"
+
+
+def test_a_number_that_came_back_is_waited_for() -> None:
+    with subprocess.Popen(["true"]) as command, subprocess.Popen(["true"]) as other:
+        while warden.stat_of(other.pid)[0] != "Z":
+            pass
+        warden.reap({command.pid: ["Z", str(os.getpid())]}, command)
+        assert command.wait() == 0
+        # The command is over, and the kernel has given its number to another.
+        command.pid = other.pid
+        warden.reap({other.pid: ["Z", str(os.getpid())]}, command)
+        assert warden.stat_of(other.pid) == []
+
+
+def test_a_control_group_holds_what_is_started_in_it_and_ends_it_at_once() -> None:
+    name = f"test-{os.getpid()}"
+    group = warden.make_group(name)
+    # Few may make one, and where nobody may there is none to be left.
+    assert group == (warden.group_of(name) if group else None)
+    if group is None:
+        return
+    script = f"echo $$ > {group}/cgroup.procs; sleep 600 & setsid sleep 600 & wait"
+    with subprocess.Popen(["sh", "-c", script]) as child:
+        while len((group / "cgroup.procs").read_text().split()) < 3:
+            pass
+        warden.kill_group(group)
+        assert child.wait() == -9
+    until_s = time.monotonic() + 30
+    while group.exists():
+        assert time.monotonic() < until_s
+        warden.kill_group(group)
+    warden.kill_group(group)
