@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from api.app import create_app, environment_settings
+from api.files import allow_files
 from api.heap import bound_heaps
 from api.metrics import log_as_json
 from api.wire import Http
@@ -16,6 +17,7 @@ _PATIENCE_S = 3
 def main() -> int:
     """Runs until it is interrupted; 1 where it cannot start."""
     bound_heaps()
+    allow_files()
     try:
         settings = environment_settings()
         log_as_json()
