@@ -71,7 +71,8 @@ def plan(paper: Paper, body: Json) -> Json:
                 "name": jobs[last]["name"],
                 "unit_hours": wanted - done,
                 "why": "price",
-                "text": "The cheapest that is left costs 0.004100 USD/unit-hour; the job pays 0.003200.",
+                "text": "the cheapest capacity costs 0.0041 USD per unit-hour, the limit is 0.0032 USD per unit-hour",
+                "our_limit": not jobs[last].get("price"),
             }
         ]
         if wanted > done

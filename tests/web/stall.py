@@ -56,7 +56,7 @@ def answer(paper: Paper, path: str, query: dict[str, str], body: Any) -> Any:
                 "log_index": n,
                 "contract": "Capacity",
                 "event": "SiteRegistered",
-                "values": {"site": n, "uri": BAD_TEXT},
+                "values": {"site": n, "uri": BAD_TEXT, "product": str(paper.products[1].id), "bondMicro": "1500000"},
             }
             for n in range(8)
         ],

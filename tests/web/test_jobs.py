@@ -44,6 +44,47 @@ def test_plan_says_what_it_costs_what_limit_it_has_and_how_much_of_the_job_it_ru
     expect(page.locator("main")).not_to_contain_text("No limit given")
 
 
+def test_limit_that_is_our_default_is_said_where_it_leaves_something_over(page: Page) -> None:
+    show(page, "jobs")
+    row = page.get_by_role("region", name="Jobs").locator("tbody tr")
+    expect(row).to_contain_text("The limit is our default: name a price to raise it.")
+    page.click("text=Deadline, price, what it runs")
+    page.get_by_label("Pays at most").fill("3.5")
+    expect(row).not_to_contain_text("our default")
+    expect(row).to_contain_text("the cheapest capacity costs 0.0041 USD")
+
+
+def test_cells_that_cannot_be_read_are_named_once_by_line_and_column(page: Page) -> None:
+    errors = [{"pointer": f"/jobs/{line}/units", "detail": "it is empty"} for line in (2, 4)]
+    said = {
+        "title": "BadJobs",
+        "status": 422,
+        "detail": "2 cells … line 2, units: it is empty; …",
+        "remedy": "Mend them.",
+    }
+    page.route("**/dispatch/preview", lambda route: route.fulfill(status=422, json=said | {"errors": errors}))
+    show(page, "jobs")
+    problem = page.locator("main .problem")
+    expect(problem).to_contain_text("Cells of the jobs that cannot be read: 2.")
+    assert problem.inner_text().count("it is empty") == 2
+    expect(problem.locator("li").last).to_have_text("Line 4, units: it is empty")
+
+
+def test_portfolio_says_what_dispatches_still_want(page: Page, stall: Stall) -> None:
+    show(page, "portfolio")
+    assert page.get_by_role("region", name="Still wanted").count() == 0
+    started = stall.paper.dispatches.started
+    started.append(([{"name": "train", "units": 800, "hours": 6}], 0))
+    try:
+        page.reload()
+        row = page.get_by_role("region", name="Still wanted").locator("tbody tr").last
+        expect(row).to_contain_text("train")
+        expect(row).to_contain_text("4,800 unit-hours")
+        expect(row).to_contain_text("its bids wait to be cleared and settled")
+    finally:
+        started.pop()
+
+
 def test_list_of_jobs_is_planned_run_and_followed_to_its_end(page: Page) -> None:
     show(page, "jobs")
     page.click("text=Many, as CSV")

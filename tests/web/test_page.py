@@ -174,6 +174,21 @@ def test_chinese_words_name_places_too(browser: Browser, stall: Stall) -> None:
         expect(page.locator(".understood select").first.locator("option:checked")).to_have_text("上海")
 
 
+def test_events_name_products_and_dollars(browser: Browser, stall: Stall) -> None:
+    product = stall.paper.products[1]
+    with page_of(browser, stall) as page:
+        show(page, "audit")
+        row = page.get_by_role("region", name="All events").locator("tbody tr").first
+        expect(row.locator("a")).to_have_attribute("title", product.code)
+        expect(row).to_contain_text("bondMicro 1.50 USD")
+
+
+def test_address_that_cannot_be_read_shows_what_is_wrong(browser: Browser, stall: Stall) -> None:
+    with page_of(browser, stall, faults=("404",)) as page:
+        page.goto("/#/product/%E0%A4%A")
+        expect(page.locator("main .problem")).to_be_visible()
+
+
 def test_text_of_strangers_stays_text(browser: Browser, stall: Stall) -> None:
     with page_of(browser, stall) as page:
         show(page, "audit")

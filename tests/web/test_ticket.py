@@ -1,6 +1,7 @@
 """The order form on a market on paper: what it shows stays what is; it refuses nothing that the buy itself mends."""
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -62,6 +63,46 @@ def test_lack_of_cash_that_the_buy_mends_is_not_shown_and_one_that_it_cannot_is(
     held["wallet_micro"] = "900000000000"
     expect(page.locator(".ticket .problem")).to_have_count(0)
     expect(page.locator(".ticket button.primary")).to_contain_text("for at most")
+
+
+def test_refusal_is_plain_in_the_readers_language_with_the_exact_words_behind(browser: Browser, stall: Stall) -> None:
+    refused = CASH | {"shown": {"needed": "2.40 USD", "cash": "1.00 USD"}}
+    for language, plain in (
+        ("en", "Not enough money: 2.40 USD is needed"),
+        ("zh", "资金不足：需要 2.40 美元，可用 1.00 美元"),
+    ):
+        with page_of(browser, stall, language=language) as page:
+            previews(page, {"refusal": refused})
+            page.goto("/")
+            problem = page.locator(".ticket .problem")
+            expect(problem.locator("strong")).to_contain_text(plain)
+            expect(problem.locator("strong")).to_have_attribute("title", re.compile("InsufficientCash"))
+            assert ("InsufficientCash" in problem.inner_text()) == (language == "zh")
+            page.unroute_all(behavior="ignoreErrors")
+
+
+def test_product_that_never_traded_has_a_limit_to_start_with(page: Page, stall: Stall) -> None:
+    product = stall.paper.products[1]
+    asks = [stall.paper.level(product, tick, 600) for tick in (400, 410, 600)]
+    depth = stall.paper.depth(product, None) | {"asks": asks, "bids": []}
+    page.route(f"**/products/{product.code}", lambda route: route.fulfill(json={"data": untraded(stall)}))
+    page.route(f"**/products/{product.code}/depth", lambda route: route.fulfill(json={"data": depth}))
+    page.goto(f"/#/product/{product.code}?units=1000")
+    limit = page.locator(".ticket .field input").nth(1)
+    reached = asks[1]["price"]["price_micro"] * 1.02 / 1_000
+    expect(limit).to_have_value(f"{reached:.2f}")
+    expect(page.locator(".ticket")).to_contain_text("the limit is what is asked or bid now")
+    expect(page.locator(".ticket button.primary")).to_contain_text("1,000 units for at most")
+    limit.fill("9")
+    expect(page.locator(".ticket")).not_to_contain_text("Nothing has traded here yet")
+    depth |= {"asks": []}
+    page.reload()
+    expect(page.locator(".ticket")).to_contain_text("the limit is what the like of it costs")
+    assert float(limit.input_value()) > 0
+
+
+def untraded(stall: Stall) -> Any:
+    return stall.paper.shown(stall.paper.products[1]) | {"last": None, "previous": None, "sparkline": []}
 
 
 def test_form_follows_the_rounds_and_keeps_what_was_typed(page: Page, stall: Stall) -> None:

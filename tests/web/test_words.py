@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from ledger.artifacts import load_artifacts
+
 WEB = Path(__file__).parents[2] / "api/web"
 READ = """
 import { readFileSync } from "node:fs";
@@ -111,3 +113,20 @@ def test_no_text_stands_in_the_code() -> None:
     assert {
         path: pattern.findall(text) for path, text in modules().items() if path != "dom.js" and pattern.search(text)
     } == {}
+
+
+def test_refusals_are_those_of_the_contracts_with_their_own_values(
+    groups: dict[str, tuple[dict[str, str], dict[str, str]]],
+) -> None:
+    english, chinese = groups["refusals"]
+    errors = {
+        entry["name"]: {value["name"] for value in entry["inputs"]}
+        for artifact in load_artifacts().values()
+        for entry in artifact.abi
+        if entry["type"] == "error"
+    }
+    for key, text in english.items():
+        name = key.removeprefix("refused.")
+        assert set(re.findall(r"\{(\w+)\}", text)) <= errors[name], key
+        assert chinese[key].count("|") == 1, f"{key}: the Chinese says what to do too"
+        assert "|" not in text
