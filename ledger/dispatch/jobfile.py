@@ -237,7 +237,7 @@ class _Reader:
 
         asked = len(self.bad)
         name = cells.get("name", "").strip() or f"line {number}"
-        cell("job", self._check_job, "")
+        cell("job", lambda text: bool(self._check_job(text)), otherwise=False)
         class_id = cell("class", class_id_of, 0)
         if not cells.get("units", "").strip():
             wrong("units", "it is empty: say how much, like '8xH100' or '500 units'")
