@@ -78,6 +78,7 @@ class Trades:
             book["escrow_micro"] += escrow_micro
             self._to.pay(owner, -escrow_micro)
         round_ = book["first_round"] + (order >> 64 & 0xF_FFFF)
+        # Half of all events make such a row: it is made once, and not copied to add to it.
         self._to.placed = {
             "kind": int(kind),
             "owner": owner,
@@ -93,7 +94,8 @@ class Trades:
             "transaction": self._to.transaction,
             "placed_block": self._to.at["block"],
             "placed_log": self._to.at["log_index"],
-        } | self._to.at
+            **self._to.at,
+        }
         self._to.rows.add("orders", (product, round_, slot), self._to.placed)
 
     def cleared(  # noqa: PLR0913, PLR0917 - the event has as many values
@@ -145,9 +147,17 @@ class Trades:
 
     def _fill(self, product: int, round_: int, slot: int, order: Row, traded: tuple[int, int, int]) -> None:
         units, price, cost = traded
-        row = {name: order[name] for name in ("kind", "owner", "site")}
-        row |= {"units": units, "price_micro": price, "cost_micro": cost, "time_s": self._to.time_s}
-        self._to.rows.add("fills", (product, round_, slot), row | self._to.at)
+        row = {
+            "kind": order["kind"],
+            "owner": order["owner"],
+            "site": order["site"],
+            "units": units,
+            "price_micro": price,
+            "cost_micro": cost,
+            "time_s": self._to.time_s,
+            **self._to.at,
+        }
+        self._to.rows.add("fills", (product, round_, slot), row)
 
     def held(self, product: int, owner: str, units: int) -> None:
         self._to.balance(owner, product)["held_units"] += units

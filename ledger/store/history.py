@@ -94,21 +94,21 @@ class Rows:
 
     def change(self, table: str, key: Key, new: Row | None = None) -> Row | None:
         """The row with that key, to be changed in place: `new` where there is none yet, None where that is None."""
-        row = self.get(table, key)
-        if row is None and new is None:
-            return None
-        self._keep(table, key, row)
-        if row is None and new is not None:
-            row = new | dict(zip(_KEYS[table], key, strict=True))
-            self._young[table][key] = row
-        if row is not None:
-            self._changed[table][key] = row
+        row = self._young[table].get(key) or self.get(table, key)
+        if row is None:
+            if new is None:
+                return None
+            self._keep(table, key, None)
+            row = self._young[table][key] = new | dict(zip(_KEYS[table], key, strict=True))
+        elif self._journal is not None:
+            self._keep(table, key, row)
+        self._changed[table][key] = row
         return row
 
     def add(self, table: str, key: Key, row: Row) -> None:
         """A row whose key was never used: it is not looked up."""
         self._keep(table, key, None)
-        row |= zip(_KEYS[table], key, strict=True)
+        row.update(zip(_KEYS[table], key, strict=True))
         self._young[table][key] = self._changed[table][key] = row
 
     def _keep(self, table: str, key: Key, row: Row | None) -> None:
