@@ -43,6 +43,7 @@ FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 @click.option("--mix", "mixes", type=click.Choice(list(MIXES)), multiple=True, help="Only these mixes of tiers.")
 @click.option("--seed", type=int, default=1, show_default=True, help="dispatch: deals cities and tiers.")
 @click.option("--minutes", type=float, default=soak.minutes, show_default=True, help="soak: how long it lasts.")
+@click.option("--postgresql", is_flag=True, help="soak: on a PostgreSQL of its own, not on SQLite.")
 def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> None:
     """Runs the benchmarks of SUITE one after the other, each alone."""
     console = Console(stderr=True, highlight=False)
@@ -74,7 +75,7 @@ def main(suite: str, only: str | None, path: Path | None, **evaluation: Any) -> 
 
 def _parts(suite: str, evaluation: dict[str, Any], tell: Callable[[str], None]) -> Mapping[str, Suite]:
     """The suite's, the evaluation of dispatch with what was asked of it, and the soak for as long as it shall last."""
-    soak.minutes = evaluation["minutes"]
+    soak.minutes, soak.on_postgresql = evaluation["minutes"], evaluation["postgresql"]
     if "evaluation" not in SUITES[suite]:
         return SUITES[suite]
     named = {name: evaluation[name] for name in ("trace", "prices", "latency", "datasheets") if evaluation[name]}

@@ -1,5 +1,5 @@
 """Nothing leaks: the whole local market under readers, listeners and buyers for some minutes, each process looked at
-every few seconds. `scripts/bench api --only soak --minutes 10`."""
+every few seconds. `scripts/bench api --only soak --minutes 10`, and once more with `--postgresql`."""
 
 import itertools
 import os
@@ -7,19 +7,22 @@ import sqlite3
 import sys
 import tempfile
 import time
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from statistics import linear_regression
 from threading import Event, Thread
 
 import httpx
+import psycopg
 
 from ledger.services import Service, Services
 from tests.bench.figures import Figure
 from tests.ports import free_port
+from tests.postgres import postgres
 from tests.running import environment
 
 SAMPLE_S = 5.0
@@ -31,8 +34,11 @@ GROWTH_KIB_PER_MINUTE_MAX = 1_024
 FILES_MORE_MAX = 8
 minutes = 1.0
 """How long it lasts; `--minutes` says otherwise."""
+on_postgresql = False
+"""Whether the market's database is PostgreSQL's; `--postgresql` says so."""
 
 _READY_S = 180
+_KEPT = ("events", "orders", "intents", "attempts", "blocks")
 _KIB = 1_024
 # Each process by words of its command line.
 _PROCESSES = {
@@ -56,20 +62,27 @@ class Sample:
 
 def figures() -> Iterator[Figure]:
     """For each process how its memory and open files grew once it was warm, and the database beside its rows."""
-    with tempfile.TemporaryDirectory(prefix="compute-ledger-soak-") as where, Services() as services:
-        folder, port = Path(where), free_port()
+    with ExitStack() as stack:
+        folder, port = (
+            Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="compute-ledger-soak-"))),
+            free_port(),
+        )
+        server = stack.enter_context(postgres()).fresh() if on_postgresql else None
+        services = stack.enter_context(Services())
         url = f"http://127.0.0.1:{port}"
         command = [sys.executable, "-m", "ledger.up", "--folder", str(folder / "market")]
         command += ["--port", str(port), "--node-port", str(free_port())]
         # What one caller may ask in a minute is tested elsewhere.
-        said = environment(api_reads_per_minute=0, api_writes_per_minute=0)
+        named = {} if server is None else {"database": server}
+        said = environment(api_reads_per_minute=0, api_writes_per_minute=0, **named)
         market = services.start(Service("market", command, folder / "up.log", said), lambda: _ready(url), _READY_S)
         assert market.process is not None
-        yield from _watched(url, market.process.pid, folder / "market")
+        sized = partial(database, folder / "market") if server is None else partial(on_server, server)
+        yield from _watched(url, market.process.pid, sized)
 
 
-def _watched(url: str, owner: int, folder: Path) -> Iterator[Figure]:
-    stop, asked, failed = Event(), itertools.count(), itertools.count()
+def _watched(url: str, owner: int, sized: Callable[[], tuple[int, int]]) -> Iterator[Figure]:
+    stop, asked, failed = Event(), itertools.count(), list[str]()
     load = _Load(url, stop, asked, failed)
     works: list[Callable[[], None]] = [load.read] * READERS + [load.listen, load.trade]
     threads = [Thread(target=work, daemon=True) for work in works]
@@ -81,7 +94,7 @@ def _watched(url: str, owner: int, folder: Path) -> Iterator[Figure]:
         for name, process in processes(owner).items():
             with suppress(OSError, ValueError):
                 samples[name].append(sample(process, time.monotonic() - began_s))
-        sizes.append(database(folder))
+        sizes.append(sized())
         time.sleep(SAMPLE_S)
     stop.set()
     for thread in threads:
@@ -93,9 +106,11 @@ def _watched(url: str, owner: int, folder: Path) -> Iterator[Figure]:
         each = (last_bytes - first_bytes) / (last_rows - first_rows)
         note = f"{last_bytes / 2**20:.1f} MiB for {last_rows:,} rows"
         yield Figure("database, a row more", each, "bytes", note=note)
-    answered, bad = next(asked), next(failed)
+    answered = next(asked)
     yield Figure("requests meanwhile", answered / (60 * minutes), "/s", note=f"{answered:,} answered")
-    yield Figure("requests that failed (5xx, or no answer)", bad, "", 0, smaller=True)
+    # Which, and how: one in ten thousand is not seen twice.
+    note = "; ".join(f"{count} x {what}" for what, count in Counter(failed).most_common(5))
+    yield Figure("requests that failed (5xx, or no answer)", len(failed), "", 0, smaller=True, note=note)
 
 
 def grown(name: str, found: Sequence[Sample]) -> Iterator[Figure]:
@@ -157,9 +172,17 @@ def database(folder: Path) -> tuple[int, int]:
     """The bytes of the market's database, and the rows of what it keeps for good."""
     path = next(folder.glob("**/ledger.db"))
     with closing(sqlite3.connect(f"file:{path}?mode=ro", uri=True)) as connection:
-        tables = ("events", "orders", "intents", "attempts", "blocks")
-        rows = sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables)
+        rows = sum(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _KEPT)
     return sum(one.stat().st_size for one in path.parent.glob("ledger.db*")), rows
+
+
+def on_server(url: str) -> tuple[int, int]:
+    """The same of a database of PostgreSQL's."""
+    with psycopg.connect(url) as connection:
+        counts = [connection.execute(f"SELECT count(*) FROM {table}".encode()).fetchone() for table in _KEPT]
+        size = connection.execute("SELECT pg_database_size(current_database())").fetchone()
+    assert size is not None
+    return size[0], sum(one[0] for one in counts if one is not None)
 
 
 # ---- load
@@ -170,16 +193,17 @@ class _Load:
     url: str
     stop: Event
     asked: "itertools.count[int]"
-    failed: "itertools.count[int]"
+    failed: list[str]
 
     def _ask(self, client: httpx.Client, method: str, path: str, **more: object) -> httpx.Response | None:
         next(self.asked)
         try:
             response = client.request(method, path, **more)  # type: ignore[arg-type]
-        except httpx.TransportError:
-            response = None
-        if response is None or response.status_code >= 500:
-            next(self.failed)
+        except httpx.TransportError as error:
+            self.failed.append(f"{method} {path.partition('?')[0]}: {type(error).__name__}")
+            return None
+        if response.status_code >= 500:
+            self.failed.append(f"{method} {path.partition('?')[0]}: {response.status_code} {response.text[:160]}")
             return None
         return response
 
