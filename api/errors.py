@@ -31,6 +31,8 @@ from ledger import (
 
 PROBLEM = "application/problem+json"
 _EXACT_MAX = 2**53 - 1
+FAULTS_MAX = 1_000
+"""How many parts of a request are named that cannot be read: an answer is not to be many times the request."""
 
 
 class Refused(LedgerError):
@@ -226,8 +228,9 @@ def refuse(error: LedgerError) -> JSONResponse:
 
 
 def _cells(error: LedgerError) -> list[Fault]:
-    """The cells of a table of jobs that cannot be read: a pointer to the line, from 1, and the column."""
-    cells = error.cells if isinstance(error, BadJobs) else ()
+    """The cells of a table of jobs that cannot be read, or the first of them: a pointer to the line, from 1, and the
+    column."""
+    cells = error.cells[:FAULTS_MAX] if isinstance(error, BadJobs) else ()
     return [Fault(pointer=f"/jobs/{line}/{column}", detail=_one_line(why)) for line, column, why in cells]
 
 
@@ -243,7 +246,8 @@ async def _on_validation(request: Request, error: Exception) -> JSONResponse:
         # /leases/build is no lease: what reads a path with a name in it took it for one.
         return await _on_http(request, HTTPException(HTTPStatus.METHOD_NOT_ALLOWED))
     faults = [
-        Fault(pointer="/" + "/".join(map(str, one["loc"])), detail=_one_line(one["msg"])) for one in error.errors()
+        Fault(pointer="/" + "/".join(map(str, one["loc"])), detail=_one_line(one["msg"]))
+        for one in error.errors()[:FAULTS_MAX]
     ]
     first = faults[0] if faults else Fault(pointer="/", detail="it is none")
     refusal = InputError(

@@ -49,3 +49,10 @@ def test_a_document_is_named_by_its_whole_hash(stage: Stage, job: str) -> None:
     with pytest.raises(BadJobs) as caught:
         read_jobs(JobsBody(jobs=[JobBody(units=5, job=job)]), stage.services, NOW_S)
     assert [(line, column) for line, column, _ in caught.value.cells] == [(1, "job")]
+
+
+def test_a_long_table_is_refused_before_it_is_read(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("api.dispatching.read_job_lines", None)
+    body = JobsBody(csv="units\n" + "1\n" * 2 * JOBS_MAX)
+    with pytest.raises(InputError, match=f"has {2 * JOBS_MAX + 1} jobs"):
+        read_jobs(body, stage.services, 0)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from api.errors import (
+    FAULTS_MAX,
     BadRequest,
     NotAuthenticated,
     NotReady,
@@ -100,3 +101,12 @@ def test_over_http_every_kind_of_failure_is_a_problem(stage: Stage) -> None:
 def test_validation_points_at_what_is_wrong(stage: Stage) -> None:
     problem = stage.post("/orders/preview", {"kind": "bid", "product": stage.sold.code, "units": "many"}).json()
     assert {"/body/units"} == {one["pointer"] for one in problem["errors"]}
+
+
+def test_an_answer_names_no_more_faults_than_it_has_room_for(stage: Stage) -> None:
+    unknown = stage.client.post("/orders/preview", json={f"k{place}": 1 for place in range(FAULTS_MAX + 500)})
+    assert (unknown.status_code, len(unknown.json()["errors"])) == (422, FAULTS_MAX)
+    jobs = [{"units": "x", "hours": "y"} for _ in range(FAULTS_MAX // 2 + 1)]
+    bad = stage.client.post("/dispatch/preview", json={"jobs": jobs})
+    assert (bad.status_code, len(bad.json()["errors"])) == (422, FAULTS_MAX)
+    assert bad.json()["detail"].startswith(f"{FAULTS_MAX + 2} cells")
