@@ -4,9 +4,10 @@ A write is one transaction that owns the database from its first statement on (B
 it returns (WAL, synchronous FULL). Nothing that waits for a network belongs inside one.
 """
 
+import os
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from random import uniform
 from threading import RLock
@@ -211,6 +212,8 @@ def _sqlite(url: URL) -> Engine:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise StoreUnavailable(f"the folder {folder} cannot be made ({error.strerror})") from None
+        if not str(url.database).startswith("file:"):
+            _keep_private(Path(str(url.database)))
     engine = create_engine(url, **options)
 
     @engine_event.listens_for(engine, "connect")
@@ -225,6 +228,13 @@ def _sqlite(url: URL) -> Engine:
         connection.exec_driver_sql(connection.get_execution_options().get(_BEGIN, "BEGIN IMMEDIATE"))
 
     return engine
+
+
+def _keep_private(path: Path) -> None:
+    """Makes a new database its owner's alone: people's documents and results are in it. What SQLite makes beside it has
+    the same rights. Where it cannot be made, opening it says why."""
+    with suppress(OSError):
+        os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def collided(error: BaseException) -> bool:

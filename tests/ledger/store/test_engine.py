@@ -1,6 +1,8 @@
 """The database: what is written stays whole, large numbers too, and a wrong address says what to name instead."""
 
+import os
 import sqlite3
+import stat
 from pathlib import Path
 
 import pytest
@@ -32,6 +34,22 @@ def test_write_keeps_numbers_of_256_bits(tmp_path: Path) -> None:
         connection.execute(THINGS.insert(), row)
     with open_store(in_file(tmp_path)).read() as connection:
         assert connection.execute(select(THINGS)).one()._asdict() == row
+
+
+def test_a_new_database_is_its_owners_alone(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        store = opened(in_file(tmp_path))
+        with store.write() as connection:
+            connection.execute(THINGS.insert(), {"id": 1})
+        modes = {one.name: stat.S_IMODE(one.stat().st_mode) for one in (tmp_path / "a").iterdir()}
+    finally:
+        os.umask(before)
+    assert modes == dict.fromkeys(("ledger.db", "ledger.db-wal", "ledger.db-shm"), 0o600)
+    # One that is there already has the rights that its owner gave it.
+    (tmp_path / "a" / "ledger.db").chmod(0o640)
+    opened(in_file(tmp_path)).close()
+    assert stat.S_IMODE((tmp_path / "a" / "ledger.db").stat().st_mode) == 0o640
 
 
 def test_write_keeps_nothing_when_it_raises(tmp_path: Path) -> None:
