@@ -7,6 +7,7 @@ FOLDER is the market's: its manifest, and the store that all share; what the age
 
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from ledger.agent.agent import Agent
@@ -35,8 +36,10 @@ def database_of(folder: Path, site: int) -> Secret:
     return Secret(f"sqlite:///{folder_of(folder, site) / 'agent.db'}")
 
 
-def serve(url: str, folder: Path, site: int, key: int, executor: Executor) -> None:
-    """Looks after the site's leases for as long as it lives."""
+def serve(
+    url: str, folder: Path, site: int, key: int, executor: Executor, at: Callable[[str], None] = lambda _: None
+) -> None:
+    """Looks after the site's leases for as long as it lives; `at` is told of each step that was just kept or done."""
     signer = signer_from_mnemonic(Secret(DEVELOPMENT_MNEMONIC), key)
     own = folder_of(folder, site)
     own.mkdir(exist_ok=True)
@@ -45,7 +48,9 @@ def serve(url: str, folder: Path, site: int, key: int, executor: Executor) -> No
     sender.resume(signer)
     delivery = Delivery(chain, load_deployment(folder / "deployment.json"), sender)
     limits = AgentLimits(ask_s=0.5, pause_s=0.3, gpus=0)
-    setup = AgentSetup(delivery, site, signer, AgentBook(store), executor, FolderJobs(folder), own, limits=limits)
+    setup = AgentSetup(
+        delivery, site, signer, AgentBook(store), executor, FolderJobs(folder), own, limits=limits, at=at
+    )
     for work in Agent(setup).run(threading.Event()):
         if work.troubles:
             sys.stderr.write("\n".join(work.troubles) + "\n")

@@ -95,6 +95,7 @@ class Stand:
     limits: AgentLimits = EAGER
     wall_s: float = 1_000_000.0
     deadly: str = ""
+    chance: Callable[[], bool] | None = None
     _store: Store | None = None
     _sender: Sender | None = None
     agent: Agent = field(init=False)
@@ -137,6 +138,8 @@ class Stand:
         if step == self.deadly:
             self.deadly = ""
             raise Killed(step)
+        if self.chance is not None and self.chance():
+            raise Killed(step)
 
     def lease(self, job: bytes, grade: Grade = Grade.STANDARD, hours: int = 1) -> tuple[int, Product]:
         """A lease of the buyer's at this site, for a job of these bytes."""
@@ -168,6 +171,15 @@ class Stand:
         [work] = AgentBook(self._store).find(lease)
         return work
 
+    def work_in(self, folder: Path, lease: int) -> LeaseWork:
+        """The lease as another agent, with that folder, has it."""
+        store = open_store(Secret(f"sqlite:///{folder / 'agent.db'}"))
+        try:
+            [work] = AgentBook(store).find(lease)
+        finally:
+            store.close()
+        return work
+
     def on_chain(self, lease: int) -> Lease:
         return self.world.delivery.lease(lease)
 
@@ -183,9 +195,9 @@ class Stand:
     def result(self, lease: int) -> Any:
         return self.shelf.result(lease)
 
-    def check_result(self, lease: int) -> list[MeterReading]:
+    def check_result(self, lease: int, store: FolderJobs | None = None) -> list[MeterReading]:
         """The readings of the result that came to the store: signed, in the tree of the report, and all of it."""
-        said = self.result(lease)
+        said = (store or self.shelf).result(lease)
         readings = [read_reading(one) for one in said["readings"]]
         [(_, root)] = self.reported(lease)
         assert usage_root(readings) == root
@@ -208,7 +220,7 @@ def stand(world: World, folder: Path, **facts: Any) -> Iterator[Stand]:
     try:
         yield made
     finally:
-        made.deadly = ""
+        made.deadly, made.chance = "", None
         if isinstance(made.executor, Hand):
             made.executor.refusal = None
         for work in AgentBook(made._store).works(made.site) if made._store else []:

@@ -21,7 +21,6 @@ from ledger.store.agent import AgentBook, Job, LeaseWork, Stage
 from tests.ledger.agent.stand import UNITS, Away, Hand, Stand, survived
 
 FULL = UNITS * 1_000
-POINTS = ("fetched", "noted", "started", "read", "stopped", "sealed", "uploaded", "submitted", "reported")
 
 
 def until_over(made: Stand, lease: int) -> None:
@@ -73,22 +72,6 @@ def test_a_job_that_fails_by_itself_is_delivered_capacity_and_says_so(real: Stan
     real.tick(product.end_s)
     assert [one for one, _ in real.reported(lease)] == [FULL]
     assert (real.result(lease)["exit_code"], real.result(lease)["log"]) == (3, "oh\n")
-
-
-@pytest.mark.parametrize("point", POINTS)
-def test_an_agent_killed_at_any_step_runs_once_and_reports_once(real: Stand, point: str) -> None:
-    count = real.folder / "count"
-    lease, product = real.lease(real.job(f"echo x >> {count}; sleep 600"))
-    real.deadly = point
-    killed = 0
-    for time_s in (product.start_s - 10, product.start_s, product.start_s + 900, product.end_s, product.end_s + 10):
-        while not survived(real, lambda time_s=time_s: real.tick(time_s)):  # type: ignore[misc]
-            killed += 1
-    assert killed == 1
-    assert count.read_text() == "x\n"
-    assert [one for one, _ in real.reported(lease)] == [FULL]
-    real.check_result(lease)
-    assert real.work(lease).stage is Stage.DONE
 
 
 # ---- lost
