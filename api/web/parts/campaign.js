@@ -84,7 +84,7 @@ function card(state, stop) {
 }
 
 /** A note of the dispatcher as a sentence. */
-const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?。]$/.test(text) ? "" : t("jobs.stopMark"));
+const capital = (text) => text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?。]$/.test(text) ? " " : t("mark.end"));
 
 const PARTS = [
   ["delivered", "jobs.delivered"],

@@ -18,7 +18,7 @@ export async function repeat(product, body, placed) {
   const stop = h("button", { type: "button", onclick: () => (state.going = false) }, t("repeat.stop"));
   const until = () => (Math.floor(now() / roundSeconds()) + 1) * roundSeconds();
   const clears = () => h("span", { class: "number", "data-until": until(), "data-then": t("board.any") });
-  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", t("ticket.clears"), " ", clears(), ". ", state.far, " ", stop];
+  const text = () => [t("repeat.going", { units: units(state.left), rounds: number(state.rounds) }), " ", t("ticket.clears"), " ", clears(), t("mark.end"), state.far, " ", stop];
   const note = say(text(), "busy");
   try {
     for (let order = placed; state.going; ) {

@@ -282,5 +282,5 @@ async function place(button, state, product) {
     const steps = await approvalSteps(escrowOf(state.answer?.costs));
     steps.push({ path: "/orders", body: state.body, gasless: state.gasless, title, call: () => callOf(product, state) });
     return actAll(steps, (place) => told(steps.length > 1 ? t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title }) : `${title} …`));
-  }, [t("act.done", { title }), ". ", h("a", { href: "#/portfolio" }, t("ticket.look"))]);
+  }, [t("act.done", { title }), t("mark.end"), h("a", { href: "#/portfolio" }, t("ticket.look"))]);
 }

@@ -160,7 +160,7 @@ const events = (rows) =>
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.block"), (row) => number(row.block), "right"],
       [t("col.event"), (row) => h("span", {}, h("strong", {}, row.event), h("small", {}, row.contract))],
-      [t("col.values"), (row) => h("span", { class: "mono fine wrap" }, Object.entries(row.values ?? {}).map(([name, value], place) => [place ? " · " : "", `${name} `, said(row, name, value)]))],
+      [t("col.values"), (row) => h("span", { class: "mono fine wrap values" }, Object.entries(row.values ?? {}).map(([name, value], place) => [place ? " · " : "", `${name} `, said(row, name, value)]))],
     ],
     rows,
   );

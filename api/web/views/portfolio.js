@@ -170,16 +170,16 @@ function holdings(rows, redraw) {
 /** Every line of the account, with what it was before and after. */
 function lines(rows) {
   if (!rows.length) return nothing(t("portfolio.noLines"));
-  const amount = (row, value) => (row.asset === "cash" ? dollars(value) : number(Number(value)));
-  const unit = (row) => (row.asset === "cash" ? "USD" : t("unit.name"));
+  const amount = (row, value) => (row.asset === "cash" ? t("unit.usd", { amount: dollars(value) }) : units(Number(value)));
+  const minus = (row) => String(row.change).startsWith("-");
   return table(
     t("portfolio.statement"),
     [
       [t("col.time"), (row) => h("span", { title: momentBoth(row.time_s) }, moment(row.time_s))],
       [t("col.what"), (row) => say("what", row.what)],
       [t("col.asset"), (row) => (row.asset === "cash" ? say("what", "cash") : productCell(productOf(row.asset)))],
-      [t("col.changeBy"), (row) => h("span", { class: `number ${String(row.change).startsWith("-") ? "minus" : "plus"}` }, `${String(row.change).startsWith("-") ? "" : "+"}${amount(row, row.change)} ${unit(row)}`), "right"],
-      [t("col.after"), (row) => `${amount(row, row.after)} ${unit(row)}`, "right"],
+      [t("col.changeBy"), (row) => h("span", { class: `number ${minus(row) ? "minus" : "plus"}` }, `${minus(row) ? "" : "+"}${amount(row, row.change)}`), "right"],
+      [t("col.after"), (row) => amount(row, row.after), "right"],
       [t("col.proof"), (row) => h("span", { class: "mono", title: row.transaction }, short(row.transaction)), "right"],
     ],
     rows,

@@ -95,6 +95,5 @@ export const WORDS = {
   "jobs.sold": "{sold} from selling {count} unit-hours that no job needed",
   "jobs.money": "{escrow} in bids, {spent} paid, {refunded} came back",
   "jobs.moves": "It goes on by itself, also while this page is closed.",
-  "jobs.stopMark": ".",
   "jobs.signIn": "Sign in to see what is under way",
 };

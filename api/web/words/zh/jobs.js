@@ -95,6 +95,5 @@ export const WORDS = {
   "jobs.sold": "转售任务不需要的 {count} 单位小时，得 {sold}",
   "jobs.money": "买单冻结 {escrow}，已付 {spent}，退回 {refunded}",
   "jobs.moves": "关闭本页后它也会自动推进。",
-  "jobs.stopMark": "。",
   "jobs.signIn": "登录以查看进行中的调度",
 };
