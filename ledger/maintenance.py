@@ -111,7 +111,9 @@ def announce(store: Store, announcement: Announcement, signature: bytes, domain:
         return known
     if not now_s - SIGNED_AGO_S_MAX <= announcement.signed_s <= now_s + _CLOCK_AHEAD_S:
         raise OutOfRange("signed_s", announcement.signed_s, now_s - SIGNED_AGO_S_MAX, now_s + _CLOCK_AHEAD_S)
-    if announcement.to_hour <= now_hour or announcement.from_hour > now_hour + HOURS_AHEAD_MAX:
+    if announcement.from_hour > now_hour + HOURS_AHEAD_MAX:
+        raise OutOfRange("from_hour", announcement.from_hour, 0, now_hour + HOURS_AHEAD_MAX)
+    if announcement.to_hour <= now_hour:
         raise OutOfRange("to_hour", announcement.to_hour, now_hour + 1, now_hour + HOURS_AHEAD_MAX + HOURS_LONG_MAX)
     said = announcement
     kept = Maintenance(

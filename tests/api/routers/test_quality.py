@@ -107,3 +107,23 @@ def test_the_domain_is_this_markets(stage: Stage) -> None:
     data = stage.post(f"/sites/{stage.site}/maintenance/typed-data", {"from_hour": hour, "to_hour": hour + 1}).json()
     domain = Domain("Compute Ledger", "1", stage.world.chain.chain_id, stage.world.market.address("Capacity"))
     assert data["typed_data"]["domain"]["verifyingContract"] == domain.contract
+
+
+def test_what_is_down_now_is_listed_and_what_has_ended_is_not(stage: Stage) -> None:
+    stage.catch_up()
+    path, hour = f"/sites/{stage.site}/maintenance", stage.get("/products")["time_s"] // 3_600
+    spans = [(hour, hour + 1), (hour - 1, hour + 2), (hour + 365 * 24, hour + 366 * 24)]
+    made = [announced(stage, stage.site, PROVIDER, from_hour=first, to_hour=last, note="now") for first, last in spans]
+    said = [one.json() for one in made]
+    assert [one["signed_s"] for one in said] == [one["announced_s"] for one in said]
+
+    def listed(**query: int) -> list[tuple[int, int]]:
+        found = stage.get(path, **query)["data"]
+        return sorted((one["from_hour"], one["to_hour"]) for one in found if one["note"] == "now")
+
+    assert listed() == sorted(spans)
+    assert listed(from_hour=hour + 1) == sorted(spans[1:])
+    assert listed(from_hour=hour - 2, hours=1) == []
+    assert listed(from_hour=hour - 2, hours=2) == [spans[1]]
+    assert listed(from_hour=hour - 2, hours=3) == sorted(spans[:2])
+    assert stage.client.get(path).headers["cache-control"] == "no-store"

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ledger.dispatch.certificate import verify
 from ledger.dispatch.planner import make_plan
-from ledger.dispatch.problem import Certificate, JobSpec, Left, Plan, Supply, Why
+from ledger.dispatch.problem import Certificate, JobSpec, Left, Placed, Plan, Supply, Why
 from ledger.dispatch.rules import Rule
 from ledger.dispatch.tables import JOB_COLUMNS
 from ledger.product import Grade
@@ -182,3 +182,89 @@ def test_what_a_gang_takes_is_not_free() -> None:
     assert [(row.site, row.units) for row in plan.placed if row.job == 0] == [(1, 2)]
     assert plan.certificate.gross.tolist() == [3, 3]
     assert verify(jobs, supplies, LATENCIES, plan) == []
+
+
+Sizes = list[tuple[int, int]]
+Takes = list[tuple[int, int, int]]
+
+
+def judged(jobs: list[JobSpec], sizes: Sizes, taken: Takes, gross: list[int], due: int = -1) -> set[Rule]:
+    """The rules that a plan breaks. Supplies are (hour, units), at 1, 3, 5 …, of which jobs take (job, supply, units);
+    each job is a group, and all worths are due to one of them, who was left out."""
+    supplies = [Supply(k, 1, METROS[0], HOUR + hour, size, 1 + 2 * k) for k, (hour, size) in enumerate(sizes)]
+    wanted = dict(enumerate(job.unit_hours for job in jobs))
+    rows = []
+    for place, k, size in taken:
+        one = supplies[k]
+        rows.append(Placed(place, one.site, one.hour, size, one.price_micro, 0, False, k))
+        wanted[place] -= size
+    left = [Left(place, hours, Why.CAPACITY, "") for place, hours in wanted.items() if hours]
+    divisible = [row for row in taken if not jobs[row[0]].gang]
+    group, supply, units = np.array(divisible, dtype=np.int64).reshape(len(divisible), 3).T
+    groups = np.array([-1 if job.gang else place for place, job in enumerate(jobs)])
+    nobody = np.full(len(supplies), -1)
+    service = max(one.price_micro for one in supplies) + 1
+    given_ = Certificate(groups, group, supply, units, np.array(gross), np.full(len(supplies), due), nobody, service, 1)
+    return {one.rule for one in verify(jobs, supplies, LATENCIES, Plan(rows, left, given_))}
+
+
+def job(units: int, limit_micro: int = 9, hours: int = 1) -> JobSpec:
+    return JobSpec("", 1, units, hours, HOUR, HOUR + 3, limit_micro)
+
+
+@pytest.mark.parametrize(
+    ("jobs", "sizes", "taken", "gross"),
+    [
+        # The lower limit is served, at a worth that only the higher one pays.
+        ([job(1, 5), job(1, 6)], [(0, 1)], [(0, 0, 1)], [2 + 6]),
+        # One unit-hour is left beside a free unit.
+        ([job(1)], [(0, 1)], [], [1]),
+        # The cheap hour is not full, and the dear one is used.
+        ([job(2)], [(0, 2), (1, 2)], [(0, 0, 1), (0, 1, 1)], [1, 3]),
+        # Of two in the same hour the dear one is used.
+        ([job(1)], [(0, 1), (0, 1)], [(0, 1, 1)], [1, 3]),
+    ],
+)
+def test_what_could_be_better_is_refused_by_that_rule_alone(
+    jobs: list[JobSpec], sizes: Sizes, taken: Takes, gross: list[int]
+) -> None:
+    assert judged(jobs, sizes, taken, gross) - {Rule.LEAST} == {Rule.BEST}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "sizes", "taken", "gross"),
+    [
+        ([job(1, 5), job(1, 6)], [(0, 1)], [(1, 0, 1)], [2 + 5]),
+        ([job(1)], [(0, 1)], [(0, 0, 1)], [1]),
+        ([job(2)], [(0, 2), (1, 2)], [(0, 0, 2)], [1, 3]),
+        # Of what has no units nobody can use more, however cheap it is.
+        ([job(2)], [(0, 0), (0, 2)], [(0, 1, 2)], [1, 3]),
+    ],
+)
+def test_what_could_not_is_taken(jobs: list[JobSpec], sizes: Sizes, taken: Takes, gross: list[int]) -> None:
+    assert judged(jobs, sizes, taken, gross) - {Rule.LEAST} == set()
+
+
+@pytest.mark.parametrize("gross", [0, 2])
+def test_a_worth_is_the_price_where_units_are_free(gross: int) -> None:
+    assert judged([job(1)], [(0, 2)], [(0, 0, 1)], [1]) == set()
+    found = judged([job(1)], [(0, 2)], [(0, 0, 1)], [gross])
+    assert found == {Rule.LEAST, Rule.SLACK if gross else Rule.PRICE}
+
+
+@pytest.mark.parametrize(
+    ("jobs", "sizes", "taken", "gross", "due"),
+    [
+        # Due to one who was left nothing out.
+        ([job(1, 5)], [(0, 1)], [(0, 0, 1)], [2 + 5], 0),
+        # Due to one who was left something out, and can take no more in that hour.
+        ([job(1, 5, hours=2)], [(0, 1)], [(0, 0, 1)], [2 + 5], 0),
+        # Of what a gang has nothing is anybody's to have more of.
+        ([job(1, 5), replace(job(1), gang=True)], [(0, 1)], [(1, 0, 1)], [2 + 5], 0),
+    ],
+)
+def test_a_worth_is_due_to_who_would_take_more(
+    jobs: list[JobSpec], sizes: Sizes, taken: Takes, gross: list[int], due: int
+) -> None:
+    assert judged(jobs, sizes, taken, gross, due) == {Rule.LEAST}
+    assert judged([job(1, 5), job(1, 6)], [(0, 1)], [(1, 0, 1)], [2 + 5], 0) == set()
