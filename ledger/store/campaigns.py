@@ -27,6 +27,7 @@ from sqlalchemy import (
     exists,
     func,
     insert,
+    literal,
     select,
     update,
 )
@@ -107,9 +108,9 @@ class StepState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class CampaignRow:
-    """A dispatch: whose, its jobs as JSON, how often it was planned, and what was last said of it. Its `name` is in no
-    other database: an outbox may outlive the campaigns beside it. One that its owner `stopped` buys and redeems no
-    more, and has `ended` once nothing of it is left to be done."""
+    """A dispatch: whose, its jobs as JSON (empty in lists of several), how often it was planned, and what was last said
+    of it. Its `name` is in no other database: an outbox may outlive the campaigns beside it. One that its owner
+    `stopped` buys and redeems no more, and has `ended` once nothing of it is left to be done."""
 
     number: int
     chain_id: int
@@ -190,9 +191,10 @@ def named_campaign(store: Store, place: tuple[int, str], owner: str, key: str) -
 
 
 def unended(store: Store, place: tuple[int, str]) -> list[CampaignRow]:
-    """The campaigns of a market that have not ended, the oldest first."""
+    """The campaigns of a market that have not ended, the oldest first, without their jobs: those of hundreds of
+    campaigns would be hundreds of megabytes."""
     of = _campaigns.c
-    wanted = _all().where(of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1]).order_by(of.number)
+    wanted = _listed().where(of.ended.is_(False), of.chain_id == place[0], of.exchange == place[1]).order_by(of.number)
     with store.read() as connection:
         return [_row(one) for one in connection.execute(wanted)]
 
@@ -215,9 +217,10 @@ def campaign(store: Store, number: int) -> CampaignRow | None:
 def campaigns(
     store: Store, place: tuple[int, str], owner: str | None = None, before: int | None = None, limit: int = 100
 ) -> list[CampaignRow]:
-    """The campaigns of a market, of one owner or of all, the newest first; `before` is the last page's last number."""
+    """The campaigns of a market, of one owner or of all, the newest first, without their jobs; `before` is the last
+    page's last number."""
     of = _campaigns.c
-    wanted = _all().where(of.chain_id == place[0], of.exchange == place[1])
+    wanted = _listed().where(of.chain_id == place[0], of.exchange == place[1])
     if owner is not None:
         wanted = wanted.where(of.owner == owner)
     if before is not None:
@@ -284,6 +287,12 @@ def _named(place: tuple[int, str], owner: str, key: str) -> Select[Any]:
 
 def _all() -> Select[Any]:
     return select(*_campaigns.c, _is_stopped().label("stopped"))
+
+
+def _listed() -> Select[Any]:
+    """The same without jobs."""
+    columns = [literal("").label("jobs") if one.name == "jobs" else one for one in _campaigns.c]
+    return select(*columns, _is_stopped().label("stopped"))
 
 
 def _is_stopped() -> ColumnElement[bool]:

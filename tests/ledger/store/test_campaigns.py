@@ -49,10 +49,12 @@ def test_a_campaign_is_found_by_its_key_and_while_it_goes_on(store: Store) -> No
     assert named_campaign(store, PLACE, OWNER, "mine") == first
     assert named_campaign(store, PLACE, OTHER, "mine") == other
     assert named_campaign(store, PLACE, OWNER, "none") is None
-    assert unended(store, PLACE) == [first, other]
+    # A list has no jobs in it: they may be large.
+    assert unended(store, PLACE) == [replace(first, jobs=""), replace(other, jobs="")]
+    assert {row.jobs for row in campaigns(store, PLACE)} == {""}
     assert [count_unended(store, PLACE, owner) for owner in (OWNER, OTHER)] == [1, 1]
     keep_plan(store, first, [], "over", ended=True)
-    assert unended(store, PLACE) == [other]
+    assert unended(store, PLACE) == [replace(other, jobs="")]
     assert [count_unended(store, PLACE, owner) for owner in (OWNER, OTHER)] == [0, 1]
 
 
