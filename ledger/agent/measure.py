@@ -165,12 +165,19 @@ def _products(kind: str, turns: int) -> tuple[list[float], int]:
     alone = {f"{name}_NUM_THREADS": "1" for name in ("OMP", "OPENBLAS", "MKL", "BLIS", "VECLIB")}
     words = [sys.executable, "-I", stand_alone.__file__, kind, str(turns), str(_TURN_S), str(_SIZE)]
     running = [
-        subprocess.Popen([*words, str(thread)], stdout=subprocess.PIPE, text=True, env=alone)
+        subprocess.Popen(
+            [*words, str(thread)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, encoding="utf-8", env=alone
+        )
         for thread in sorted(os.sched_getaffinity(0))
     ]
-    said = [one.communicate()[0].split() for one in running]
-    if any(one.returncode for one in running):
-        raise InputError("The benchmark did not run.", "Is NumPy installed, and is there memory for it?")
+    told = [one.communicate() for one in running]
+    for one, (_, words_of_error) in zip(running, told, strict=True):
+        if one.returncode:
+            why = (words_of_error.splitlines() or [f"it ended with {one.returncode}"])[-1]
+            raise InputError(
+                f"The benchmark of {kind} did not run: {why[:200]}.", "Is NumPy installed, and is there memory for it?"
+            )
+    said = [output.split() for output, _ in told]
     rates = [sum(float(words[2 * turn]) for words in said) / _TERA * _MEGA for turn in range(turns)]
     return rates, round(median(int(words[2 * turn + 1]) for words in said for turn in range(turns)))
 
@@ -196,13 +203,20 @@ def _copy() -> Turn:
 
 def _write(folder: Path | None) -> float:
     block = os.urandom(2**20)
-    with tempfile.TemporaryFile(dir=folder) as file:
-        start_s = time.perf_counter()
-        for _ in range(_DISK_BYTES // len(block)):
-            file.write(block)
-        file.flush()
-        os.fsync(file.fileno())
-        return _DISK_BYTES / (time.perf_counter() - start_s) / _MEGA
+    try:
+        with tempfile.TemporaryFile(dir=folder) as file:
+            start_s = time.perf_counter()
+            for _ in range(_DISK_BYTES // len(block)):
+                file.write(block)
+            file.flush()
+            os.fsync(file.fileno())
+            return _DISK_BYTES / (time.perf_counter() - start_s) / _MEGA
+    except OSError as error:
+        place = folder or tempfile.gettempdir()
+        raise InputError(
+            f"The disk of {place} was not measured: {error.strerror or error}.",
+            f"It takes {_DISK_BYTES // 2**20} MiB there; TMPDIR names another place.",
+        ) from None
 
 
 # ---- what machine it is

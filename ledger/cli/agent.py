@@ -277,6 +277,10 @@ def _reported(session: Session, number: int) -> Reported:
 @in_session
 def measure_machine(session: Session, turns: int, evidence: Path | None) -> None:
     """Measure what this machine yields in standard units, for an auditor's `attest`; signed where a key is named."""
+    if evidence is not None and not os.access(evidence.absolute().parent, os.W_OK):
+        raise InputError(
+            f"{evidence} cannot be written: {evidence.absolute().parent} is no folder of yours.", "Name another file."
+        )
     watched = sys.stderr.isatty() and not session.as_json
     found = measure(turns, tell=lambda name: click.echo(f"measuring {name} …", err=True) if watched else None)
     facts: dict[str, Any] = {
@@ -287,6 +291,9 @@ def measure_machine(session: Session, turns: int, evidence: Path | None) -> None
         facts["milli_units"] = {class_name(key): value for key, value in found.milli_units.items()}
     else:
         facts |= {class_name(key): f"{format_milli_units(value)}" for key, value in found.milli_units.items()}
+        if not found.machine["quiet"]:
+            share = f"{found.machine['share_bp'] / 100:.0f} %"
+            facts["quiet"] = f"no: the benchmark had {share} of the time. Measure again while nothing else runs."
     facts["evidence_hash"] = found.evidence_hash
     if session.has_key:
         facts |= {"signer": session.signer.address, "signature": sign_evidence(found, session.signer)}

@@ -2,6 +2,7 @@
 
 import json
 import os
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -96,5 +97,12 @@ def test_a_machine_that_does_other_work_says_so(monkeypatch: pytest.MonkeyPatch)
 
 def test_a_benchmark_that_does_not_run_is_no_figure(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_SIZE", -1)
-    with pytest.raises(InputError, match="did not run"):
+    with pytest.raises(InputError, match="fp32 did not run: ValueError: negative dimensions"):
         measure(2)
+
+
+def test_a_disk_that_cannot_be_written_is_no_figure(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(module, "_products", lambda *_: ([1.0, 1.0], 10_000))
+    monkeypatch.setattr(module, "_MEMORY_BYTES", 2**22)
+    with pytest.raises(InputError, match=r"disk of .*absent was not measured: No such file or directory"):
+        measure(2, tmp_path / "absent")

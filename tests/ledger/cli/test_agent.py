@@ -145,7 +145,12 @@ def test_a_machine_is_measured_and_signed(
     assert said["signer"] == PROVIDER.address
     assert module.evidence_signer(evidence, bytes.fromhex(said["signature"][2:])) == PROVIDER.address
     assert json.loads(evidence)["milli_units"] == said["milli_units"]
+    monkeypatch.setattr(module, "QUIET_BP", 10_001)
     plain = bare_shell("measure", "--turns", 2)
     assert plain.code == 0
     assert "GENERAL" in plain.out
     assert "signature" not in plain.out
+    assert "Measure again while nothing else runs" in plain.out
+    refused = bare_shell("measure", "--evidence", tmp_path / "absent" / "evidence.json")
+    assert refused.code == 2
+    assert "is no folder of yours" in refused.err
