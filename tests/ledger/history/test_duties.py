@@ -1,5 +1,6 @@
 """Sites, obligations, leases and the standard, as events tell them, against what the contracts say."""
 
+from ledger.areas import load_areas
 from ledger.history.index import Index
 from ledger.model import LeaseState
 from ledger.standard import load_standard
@@ -103,12 +104,15 @@ def test_the_standard_is_all_there() -> None:
             terms.min_order_units,
             terms.bond_price_micro,
         )
+    assert (len(rows["classes"]), len(rows["areas"])) == (4, len(load_areas().all()))
     for area, hub, *_ in rows["areas"]:
         assert MARKET.read("Standard", "hubOf", area) == hub
 
 
 def test_sites_are_as_attested() -> None:
-    for one in queries.sites(tiny_store()):
+    found = queries.sites(tiny_store())
+    assert [one.site for one in found] == list(range(1, MARKET.site_count() + 1)) != []
+    for one in found:
         site = MARKET.site(one.site)
         said = (one.devices, one.class_id, one.metro, one.attested_units, one.grade, one.valid_until_s)
         assert said == (

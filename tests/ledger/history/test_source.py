@@ -62,6 +62,8 @@ def test_a_node_that_hides_a_block_s_logs_is_refused(monkeypatch: pytest.MonkeyP
     honest = Source(MARKET.chain, ADDRESSES)
     found, said = blocks(honest), honest.logs_of(blocks(honest))
     hiding = source_on(monkeypatch, lambda method, _, real: [] if method == "eth_getLogs" else real)
+    assert any(said)
+    assert not all(said)
     for block, logs in zip(found, said, strict=True):
         if logs:
             with pytest.raises(NodeRefused, match=str(block.row.block)):
