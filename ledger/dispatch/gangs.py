@@ -51,8 +51,9 @@ class Place(Enum):
 
 
 WAYS = tuple((order, place) for place in Place for order in Order)
-KINDS_MAX = 1_000
-"""Of more kinds of gangs than this only the first way is tried: each takes as long as the first."""
+FEW_WAYS = (Order.URGENT, Place.CHEAPEST), (Order.URGENT, Place.FIRST)
+KINDS_MAX = 2_000
+"""Of more kinds of gangs than this only FEW_WAYS are tried: each takes as long as the first."""
 
 
 class Seating:
@@ -70,7 +71,7 @@ class Seating:
         says how many."""
         chosen = np.flatnonzero((self._groups.spec.gang == 1) & (counts > 0))
         best: _Seated | None = None
-        for order, place in WAYS if len(chosen) <= KINDS_MAX else WAYS[:1]:
+        for order, place in WAYS if len(chosen) <= KINDS_MAX else FEW_WAYS:
             found = self._seated(chosen[self._order(chosen, order)], counts, guide, place)
             if best is None or found.worth > best.worth:
                 best = found

@@ -151,20 +151,27 @@ def findings(needed: Sequence[Result], equal: Sequence[Result], hard: Sequence[T
 
 
 def _losses(equal: Sequence[Result]) -> Iterator[str]:
-    """Where a greedy pool serves more with the same capacity."""
+    """How often no greedy pool serves more with the same capacity, and where one does."""
     for view in VIEWS:
+        below, cases = [], 0
         for mix in _mixes(equal):
             rows = [one for one in equal if (one.view, one.mix) == (view, mix)]
             for gpus in dict.fromkeys(one.gpus for one in rows):
+                cases += 1
                 ours = next(one for one in rows if (one.gpus, one.policy) == (gpus, OURS))
                 best = max(
                     (one for one in rows if one.gpus == gpus and one.policy in GREEDY), key=lambda one: one.served
                 )
                 if best.served > ours.served:
-                    yield (
+                    below.append(
                         f"{_view(view)}, {mix}, {gpus:,} GPUs: ours serves {ours.served:.2%}, LESS than {best.policy}, "
                         f"{best.served:.2%}."
                     )
+        yield (
+            f"{_view(view)}, the same capacity for all: in {cases - len(below)} of {cases} cases no greedy pool serves "
+            "more than ours."
+        )
+        yield from below
 
 
 def _beside(ours: int, greedy: int, policy: str) -> str:

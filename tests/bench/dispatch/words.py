@@ -36,10 +36,11 @@ def assumptions(world: World) -> list[str]:
         f"the cities of the jobs and the sites. Bounds one way: {bounds}. A bound is held to what lies between the two "
         "cities: METRO work may run in another city within 10 ms.",
         "Ours: `Rolling` plans divisible work for the hour at hand and, where not everybody gets all that they can "
-        f"use, for {AHEAD_HOURS} hours; gangs for {GANG_AHEAD_HOURS} hours, each by its first {GANG_HOURS}. It buys "
-        "what begins now and plans the rest again in the next hour. What runs is never moved; divisible work is bought "
-        "by the hour, so that its next hour may be elsewhere. `compute-ledger dispatch` and the API plan with the same "
-        "planner and buy as the market's rounds allow; they do not run `Rolling`.",
+        f"use, for {AHEAD_HOURS} hours; gangs for {GANG_AHEAD_HOURS} hours, each by its first {GANG_HOURS}, in order "
+        "of their latest start, each where it starts earliest. It buys what begins now and plans the rest again in the "
+        "next hour. What runs is never moved; divisible work is bought by the hour, so that its next hour may be "
+        "elsewhere. `compute-ledger dispatch` and the API plan with the same planner and buy as the market's rounds "
+        "allow; they do not run `Rolling`.",
         "Most urgent first: whoever can wait least goes first (divisible: deadline less the hours still needed at full "
         "rate; gangs: the latest start). It knows no more than ours does. The other baselines serve by arrival.",
         "Equal service is of all unit-hours together in a pool, and of each provider's own when alone.",

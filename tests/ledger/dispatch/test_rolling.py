@@ -56,22 +56,15 @@ def test_step_buys_all_hours_of_a_gang_that_begins() -> None:
     assert rolling.missing(gang) == 0
 
 
-def test_step_takes_the_earlier_of_equal_hours_and_the_later_when_it_is_cheaper_than_waiting_costs() -> None:
-    for later_micro, expected in ((100, 4), (99, 4), (98, 0)):
-        rolling = Rolling(LATENCIES, 10_000, wait_bp=100)
-        rolling.add(job(4, 1, slack=1))
-        bought = rolling.step(START, [supply(7, START, 4, 100), supply(7, START + 1, 4, later_micro)]).buys
-        assert sum(buy.units for buy in bought) == expected, later_micro
-
-
-@pytest.mark.parametrize("hours", [1, 2, 12])
-def test_step_makes_a_long_gang_wait_for_no_less_than_a_short_one(hours: int) -> None:
-    for later_micro, waits in ((86, False), (82, True)):
-        rolling = Rolling(LATENCIES, 100_000, wait_bp=2_000)
-        gang = rolling.add(job(4, hours, slack=1, gang=True))
+@pytest.mark.parametrize("hours", [1, 12])
+def test_step_takes_the_earlier_of_equal_hours_and_the_later_when_it_is_cheaper_than_waiting_costs(hours: int) -> None:
+    for later_micro, expected in ((100, 4), (91, 4), (90, 0)):
+        rolling = Rolling(LATENCIES, 10_000, wait_bp=1_000)
+        rolling.add(job(4, hours, slack=1, gang=hours > 1))
         now = hours_of(7, range(START, START + hours), 4, 100)
-        rolling.step(START, [*now, *hours_of(8, range(START + 1, START + 1 + hours), 4, later_micro)])
-        assert (rolling.missing(gang) > 0) is waits, later_micro
+        later = hours_of(8, range(START + 1, START + 1 + hours), 4, later_micro)
+        bought = rolling.step(START, [*now, *later]).buys
+        assert sum(buy.units for buy in bought) == expected * hours, later_micro
 
 
 def test_step_never_pays_above_a_limit_nor_refuses_the_limit_itself() -> None:
