@@ -98,7 +98,7 @@ class Services:
         self.vault = Vault(settings.keystores)
         self.feed = Feed(store)
         self.audits = Audits(self.market)
-        self.plans, self.proofs = Turns("plans"), Turns("proofs")
+        self.plans, self.proofs, self.searches = Turns("plans"), Turns("proofs"), Turns("searches")
         self.passing_on = Semaphore(_PASSED_ON_AT_ONCE)
         self._gas = Lock()
         self._stop = Flag()

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from api.turns import Turns
 from tests.api.stage import Stage, staged
 from tests.world import world_on
 
@@ -46,3 +47,12 @@ def test_a_page_after_a_reorganisation_is_gone_and_the_first_is_fresh(own: Stage
     assert fresh["block_hash"] == own.world.chain.block(fresh["block"]).hash != before["block_hash"]
     old = own.get("/history", event="SiteRegistered", limit=1)
     assert own.get("/history", event="SiteRegistered", limit=1, cursor=old["next"])["data"]
+
+
+def test_searches_beyond_what_is_made_at_once_are_told_so(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(stage.services, "searches", Turns("searches", at_once=1, waiting_max=0))
+    with stage.services.searches.turn("somebody else"):
+        for query in ("event=Nothing1", "contract=Nothing2"):
+            assert stage.client.get(f"/history?{query}").status_code == 429
+        assert stage.client.get("/history?limit=7").status_code == 200
+    assert stage.get("/history?event=Nothing1")["data"] == []
