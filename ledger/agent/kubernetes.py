@@ -280,10 +280,13 @@ def _trouble(error: client.ApiException) -> InputError | Unavailable:
     said = " ".join(str(error.body or error.reason).split())[:300]
     if error.status == _BUSY or not 400 <= error.status < 500:
         return Unavailable(f"The cluster cannot do it now ({error.status}): {said}.", "Look at `kubectl get nodes`.")
-    return InputError(
-        f"The cluster does not take it ({error.status}): {said}.",
-        "Look at what the agent may do in its namespace: `kubectl auth can-i create jobs`.",
-    )
+    if error.status in _NOT_ALLOWED:
+        # The site's own affair, which it may mend: no job is refused for it.
+        return Unavailable(
+            f"The cluster does not let the agent do it ({error.status}): {said}.",
+            "Look at what it may do in its namespace: `kubectl auth can-i create jobs`.",
+        )
+    return InputError(f"The cluster does not take it ({error.status}): {said}.", "Redeem at a site that can run it.")
 
 
 def _silence(error: Exception) -> Unavailable:

@@ -40,6 +40,7 @@ _SILENT = re.compile(
     r"Unable to contact slurm controller|Socket timed out|Connection (?:refused|timed out|reset)|Zero Bytes were"
     r"|temporarily unable|Communication connection failure|munge|Protocol authentication|in standby|[Tt]ry again"
 )
+_NOT_ALLOWED = re.compile(r"[Ii]nvalid (?:partition|account|qos|user)|permission denied|not permitted")
 _UNKNOWN_JOB = "Invalid job id"
 
 
@@ -263,4 +264,9 @@ def _trouble(said: str) -> InputError | Unavailable:
     text = " ".join(said.split())[-300:] or "nothing"
     if _SILENT.search(said):
         return Unavailable(f"Slurm does not answer: {text}.", "Look at `scontrol ping` on this machine.")
+    if _NOT_ALLOWED.search(said):
+        # The site's own affair, which it may mend: no job is refused for it.
+        return Unavailable(
+            f"Slurm does not let the agent do it: {text}.", "Look at --partition, and at what this user may do there."
+        )
     return InputError(f"Slurm does not take it: {text}.", "Compare the site's units with what the partition offers.")

@@ -308,7 +308,7 @@ def test_what_can_never_run_there_is_refused(executor: SlurmExecutor, slurm_clus
         executor.start(run_of(tmp_path, "true", image="debian:12"))
     with pytest.raises(InputError, match="does not take it"):
         executor.start(run_of(tmp_path, "true", gpus=GPUS + 1))
-    with pytest.raises(InputError, match="does not take it"):
+    with pytest.raises(Unavailable, match="does not let the agent"):
         SlurmExecutor("nobodys", slurm_cluster.config).start(run_of(tmp_path, "true"))
 
 
