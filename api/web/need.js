@@ -1,8 +1,9 @@
 // Reads what someone needs from their own words: "8x H100, 24h, Frankfurt, from tomorrow". What it finds is shown back
 // as fields; the amount itself ("8x H100, 24h") is for the standard to convert.
-import { facts, get, query } from "/web/http.js";
-import { translatedPlaces } from "/web/i18n.js";
+import { facts, get, Problem, query } from "/web/http.js";
+import { t, translatedPlaces } from "/web/i18n.js";
 import { areas, hubOf } from "/web/market.js";
+import { placeName } from "/web/names.js";
 
 const HOUR_S = 3600;
 const DAY_S = 86400;
@@ -18,7 +19,10 @@ const CLASSES = [
 ];
 const plain = (text) => text.toLowerCase().normalize("NFKD").replace(/[\u0300-\u036f]/g, "");
 
-/** {amount, area, start_s, class, days}: the parts of `text`; null for what it does not say. */
+/**
+ * {amount, area, start_s, class}: the parts of `text`; null for what it does not say. Raises a Problem for a part that is
+ * neither amount, place nor day: most often a place that is not spelled so.
+ */
 export function read(text, time_s) {
   let rest = ` ${text.replace(/[，、；]/g, ",").replaceAll("×", "x").replace(/(\d+)\s*块\s*/g, "$1x ")} `;
   const said = { amount: "", area: null, start_s: null, class: null };
@@ -26,14 +30,36 @@ export function read(text, time_s) {
   [rest, said.area] = takeArea(rest);
   for (const [pattern, name] of CLASSES) if (pattern.test(rest)) said.class = name;
   if (said.class === "HPC") rest = rest.replace(/\bhpc\b/i, "");
-  said.amount = rest
+  const parts = rest
     .replace(/\b(?:i need|need|please|in|at|near|around|for a job)\b(?!\s*\d)/gi, " ")
     .replace(/[在于]/g, " ")
     .split(",")
     .map((part) => part.replace(/\s+/g, " ").trim())
-    .filter(Boolean)
-    .join(", ");
+    .filter(Boolean);
+  const strange = parts.length > 1 && parts.find((part) => !/\d/.test(part));
+  if (strange) throw unknown(strange);
+  said.amount = parts.join(", ");
   return said;
+}
+
+const NEAR = 3;
+
+function unknown(word) {
+  const names = areas().map((area) => placeName(area));
+  const distances = names.map((name) => [distance(plain(word), plain(name)), name]).sort(([one], [other]) => one - other);
+  const close = distances.filter(([apart, name]) => apart <= Math.max(2, name.length / 3)).slice(0, NEAR).map(([, name]) => name);
+  return new Problem({ detail: t("need.unknown", { word }), remedy: close.length ? t("need.near", { names: close.join(" / ") }) : t("need.remedy") });
+}
+
+/** How many letters must be changed, left out or put in to make one word of the other. */
+function distance(one, other) {
+  let row = Array.from({ length: other.length + 1 }, (_, place) => place);
+  for (let i = 1; i <= one.length; i += 1) {
+    const next = [i];
+    for (let j = 1; j <= other.length; j += 1) next.push(Math.min(next[j - 1] + 1, row[j] + 1, row[j - 1] + (one[i - 1] === other[j - 1] ? 0 : 1)));
+    row = next;
+  }
+  return row[other.length];
 }
 
 function takeStart(text, time_s) {

@@ -237,6 +237,21 @@ def test_words_become_units_place_and_start(browser: Browser, stall: Stall) -> N
             expect(page.locator(".understood select").first.locator("option:checked")).to_have_text(place)
 
 
+def test_word_that_is_no_place_is_named_with_what_may_be_meant(browser: Browser, stall: Stall) -> None:
+    cases = {
+        "8x H100, 24h, Frankfrt": ("“Frankfrt” is no amount, no place and no day", "Did you mean Frankfurt?"),
+        "8x H100, 24h, whenever": ("“whenever” is no amount", "Say it like this: 8x H100, 24h, Frankfurt, tomorrow."),
+    }
+    with page_of(browser, stall) as page:
+        show(page, "")
+        for words, (what, remedy) in cases.items():
+            page.fill("#need", words)
+            expect(page.locator(".result .problem")).to_contain_text(what)
+            expect(page.locator(".result .problem")).to_contain_text(remedy)
+        page.fill("#need", "8x H100, 24h, Frankfurt")
+        expect(page.locator(".ticket button.primary")).to_contain_text("8,000 units for at most")
+
+
 def test_clearing_is_computed_in_the_browser_and_a_forged_one_is_caught(browser: Browser, stall: Stall) -> None:
     code = stall.paper.products[1].code
     with page_of(browser, stall) as page:

@@ -105,6 +105,33 @@ def untraded(stall: Stall) -> Any:
     return stall.paper.shown(stall.paper.products[1]) | {"last": None, "previous": None, "sparkline": []}
 
 
+def test_button_never_names_a_price_for_numbers_that_were_not_asked_about(page: Page, stall: Stall) -> None:
+    page.goto(f"/#/product/{stall.paper.products[1].code}")
+    button, amount = page.locator(".ticket button.primary"), page.locator(".ticket .field input").first
+    expect(button).to_contain_text("1,000 units for at most")
+    for wrong in ("1.5", "-5", "99999999999"):
+        amount.fill(wrong)
+        expect(button).to_have_text("See what it costs")
+        expect(page.locator(".ticket .costs")).to_contain_text("how many whole units")
+        amount.fill("1000")
+        expect(button).to_contain_text("1,000 units for at most")
+    faults = [{"pointer": "/body/price_micro", "detail": "Input should be less"}]
+    said = {
+        "title": "InputError",
+        "status": 422,
+        "detail": "The request cannot be read.",
+        "remedy": "See.",
+        "errors": faults,
+    }
+    page.route("**/orders/preview", lambda route: route.fulfill(status=422, json=said))
+    amount.fill("2000")
+    expect(page.locator(".ticket .problem li")).to_have_text("price_micro: Input should be less")
+    expect(button).to_have_text("See what it costs")
+    page.unroute("**/orders/preview")
+    page.locator(".ticket .problem button").click()
+    expect(button).to_contain_text("2,000 units for at most")
+
+
 def test_form_follows_the_rounds_and_keeps_what_was_typed(page: Page, stall: Stall) -> None:
     said: dict[str, Any] = {"distance_bp": 150}
     previews(page, said)

@@ -4,7 +4,7 @@ import { facts, get, post } from "/web/http.js";
 import { t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { follow, nothing } from "/web/parts/notice.js";
-import { copyButton, field } from "/web/parts/fields.js";
+import { accountInput, copyButton, field } from "/web/parts/fields.js";
 import { openSheet } from "/web/parts/sheet.js";
 import { act, become, identity, settled } from "/web/session.js";
 
@@ -68,7 +68,7 @@ async function faucet() {
 
 function showChoices(body, dialog) {
   const wallets = h("div", { class: "choices" });
-  const payTo = h("input", { type: "text", class: "mono", placeholder: "0x…", autocomplete: "off", spellcheck: "false" });
+  const payTo = h("input", accountInput());
   put(
     body,
     h("p", { class: "muted" }, t("account.lead")),

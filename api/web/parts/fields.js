@@ -4,6 +4,9 @@ import { t } from "/web/i18n.js";
 
 let count = 0;
 
+/** What an account looks like, for inputs: `h("input", {...accountInput(), …})`. */
+export const accountInput = () => ({ type: "text", class: "mono", placeholder: "0x…", pattern: "0x[0-9a-fA-F]{40}", title: t("field.account"), autocomplete: "off", spellcheck: "false" });
+
 /** A labelled field; `control` is an input or select. */
 export function field(label, control, hint = null) {
   control.id ||= `field-${++count}`;

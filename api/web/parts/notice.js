@@ -50,13 +50,14 @@ export function refusalLines(refusal) {
 /** One part of a request that cannot be read; of a table of jobs, its line and column. */
 function fault({ pointer = "", detail = "" }) {
   const [, line, column] = /^\/jobs\/(\d+)\/(.+)$/.exec(pointer) ?? [];
-  return line ? t("problem.cell", { line, column, why: detail }) : `${pointer} ${detail}`;
+  return line ? t("problem.cell", { line, column, why: detail }) : `${pointer.split("/").at(-1)}: ${detail}`;
 }
 
 /** A failure as problem and remedy, with what the API knows of it. */
 export function problemBox(error, again = null) {
   const refused = error?.code === 4001;
   const said = refused ? { detail: t("problem.rejected"), remedy: t("problem.rejectedRemedy") } : { detail: error?.message ?? String(error), remedy: error?.remedy, ...error?.refusal };
+  if (error?.title === "InputError" && error.fields?.length) Object.assign(said, { title: "", detail: t("problem.fields"), remedy: "" });
   // What stands in a list below need not stand above it too.
   if (error?.title === "BadJobs" && error.fields?.length) Object.assign(said, { title: "", detail: t("problem.jobs", { count: error.fields.length }), remedy: t("problem.jobsRemedy") });
   return h(

@@ -15,6 +15,8 @@ import { renew } from "/web/renew.js";
 import { actAll, address, identity, preview } from "/web/session.js";
 
 const BUFFER_BP = 200;
+// A contract's book has 32 bits for an order's units.
+const UNITS_END = 2 ** 32;
 // Of the recent clearings, the share that the preset limit of a buyer would have met.
 const MET_BP = 9_000;
 
@@ -33,7 +35,10 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     state.body = bodyOf(product, state, amount.value, limit.value);
     // Until it says what these numbers cost, the button does nothing: nobody buys at numbers that they have changed.
     button.setAttribute("aria-disabled", "true");
-    if (!state.body) return put(shown, h("p", { class: "muted" }, t("ticket.fill")));
+    if (!state.body) {
+      put(button, t("ticket.preview"));
+      return put(shown, h("p", { class: "muted" }, t("ticket.fill")));
+    }
     try {
       const found = await look(product, state.body);
       if (mine !== state.turn) return;
@@ -42,11 +47,13 @@ export function ticket({ product, side = "buy", units: wanted = 1000, site = nul
     } catch (error) {
       if (mine !== state.turn) return;
       state.answer = null;
-      put(shown, problemBox(error));
+      // What it costs is not known: there is nothing to agree to yet.
+      put(button, t("ticket.preview"));
+      return put(shown, problemBox(error, ask));
     }
     put(button, label(state, product));
     button.removeAttribute("aria-disabled");
-    tickNow();
+    return tickNow();
   };
   // Where nothing has traded there is no last price: what stands in the book now, or what its like costs, is the start.
   const begin = async () => {
@@ -199,7 +206,7 @@ const KIND = { buy: "bid", sell: "ask", offer: "offer" };
 function bodyOf(product, state, amount, limit) {
   const count = Number(amount);
   const price = Math.round((Number(limit) * 1e6) / referenceOf(product.class_id));
-  if (!Number.isInteger(count) || count < 1 || !(price > 0)) return null;
+  if (!Number.isInteger(count) || count < 1 || count >= UNITS_END || !(price > 0)) return null;
   const body = { kind: KIND[state.side], product: product.product, units: count, price_micro: price };
   return state.site ? { ...body, site: state.site } : body;
 }

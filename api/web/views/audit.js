@@ -3,7 +3,7 @@ import { h, put } from "/web/dom.js";
 import { momentBoth, moment, number, short, usd } from "/web/format.js";
 import { facts, get, post, query } from "/web/http.js";
 import { say, sentence, t } from "/web/i18n.js";
-import { copyButton, field, section, select, table } from "/web/parts/fields.js";
+import { accountInput, copyButton, field, section, select, table } from "/web/parts/fields.js";
 import { follow, nothing, problemBox } from "/web/parts/notice.js";
 import { recomputation } from "/web/parts/recompute.js";
 import { codeOf, gradeName, productLink, productName, productOf, tierName } from "/web/names.js";
@@ -98,7 +98,7 @@ const finding = (each) =>
   h("li", { class: "wrap" }, h("strong", {}, `${each.rule} `), t("audit.finding", { where: each.where ?? "", block: number(each.block ?? 0), expected: String(each.expected ?? ""), actual: String(each.actual ?? "") }));
 
 function accountBox() {
-  const who = h("input", { type: "text", placeholder: "0x…", autocomplete: "off", spellcheck: "false" });
+  const who = h("input", { ...accountInput(), required: true });
   const box = h("div");
   const ask = async (event) => {
     event.preventDefault();

@@ -8,7 +8,7 @@ import { say, sentence, t } from "/web/i18n.js";
 import { market } from "/web/market.js";
 import { productLink, productOf } from "/web/names.js";
 import { fund, openAccount } from "/web/parts/account.js";
-import { field, section, table, tile } from "/web/parts/fields.js";
+import { accountInput, field, section, table, tile } from "/web/parts/fields.js";
 import { isOver, leaseCards } from "/web/parts/leases.js";
 import { follow, nothing } from "/web/parts/notice.js";
 import { orderRows, productCell } from "/web/parts/orders.js";
@@ -128,7 +128,7 @@ function moneyForms(draw) {
     }
     return actAll(steps, (place) => told(t("act.step", { step: place + 1, steps: steps.length, title: steps[place].title })));
   };
-  const to = h("input", { type: "text", value: address(), autocomplete: "off", spellcheck: "false", list: "pay-to" });
+  const to = h("input", { ...accountInput(), value: address(), required: true, list: "pay-to" });
   const known = h("datalist", { id: "pay-to" });
   if (identity().kind === "key") payTo(to, known).catch(() => null);
   const withdraw = async (micro) => settled(await act("/accounts/withdraw", { amount: text(micro), to: to.value.trim() }));
