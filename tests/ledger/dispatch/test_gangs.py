@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ledger.dispatch.certificate import verify
+from ledger.dispatch.gangs import KINDS_MAX
 from ledger.dispatch.planner import make_plan
 from ledger.dispatch.problem import JobSpec, Placed, Supply, Why
 from ledger.dispatch.tables import JOB_COLUMNS
@@ -175,3 +177,20 @@ def test_plan_serves_as_many_unit_hours_of_gangs_as_any_queue(instance: Instance
     for queue in QUEUES:
         for tight in (True, False):
             assert plan.unit_hours >= queued(instance, queue, tight), (queue, tight)
+
+
+def test_plan_of_more_kinds_than_all_ways_are_tried_for_serves_as_many_as_the_urgent_queue() -> None:
+    drawn = Random(1)
+    jobs = [
+        replace(
+            gang(drawn.randint(1, 9), drawn.randint(1, 2), 1_000 + kind),
+            earliest_hour=HOUR + drawn.randrange(2),
+            deadline_hour=HOUR + drawn.randint(3, 4),
+        )
+        for kind in range(KINDS_MAX + 1)
+    ]
+    supplies = [Supply(number, 1, METROS[0], HOUR + hour, 999, 10 + hour) for number in range(3) for hour in range(4)]
+    plan = make_plan(jobs, supplies, LATENCIES)
+    assert verify(jobs, supplies, LATENCIES, plan) == []
+    assert plan.unit_hours >= queued(Instance(jobs, supplies), "urgency", tight=False) > 0
+    assert len(plan.left)
