@@ -81,9 +81,9 @@ def leading(text: str) -> int:
 
 def used(job: SlurmJob, said: Usage) -> Usage:
     """What a job used: Slurm's word, and of its folder's what Slurm cannot say, within what the job had."""
-    # Slurm counts whole seconds.
-    cpu_ms = min(said.cpu_ms, (job.wall_ms + 1_000) * job.cpus)
-    return Usage(job.wall_ms, cpu_ms, job.wall_ms * job.gpus, said.memory_bytes)
+    # Slurm counts whole seconds: what is within one is the folder's.
+    wall_ms = min(max(said.wall_ms, job.wall_ms), job.wall_ms + 999)
+    return Usage(wall_ms, min(said.cpu_ms, (job.wall_ms + 1_000) * job.cpus), wall_ms * job.gpus, said.memory_bytes)
 
 
 def end_of(job: SlurmJob, usage: Usage, *, by_us: bool) -> Progress:
