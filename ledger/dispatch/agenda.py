@@ -33,8 +33,8 @@ class Agenda:
     is_over: bool
 
 
-class Planner:
-    """Plans the next steps of campaigns on one market, which are kept in `store`."""
+class Drafter:
+    """Drafts the next steps of campaigns on one market, which are kept in `store`."""
 
     def __init__(self, desk: DispatchDesk, store: Store, place: tuple[int, str]) -> None:
         self._desk, self._store, self._place = desk, store, place

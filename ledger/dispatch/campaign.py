@@ -18,7 +18,7 @@ from functools import partial
 from eth_utils.crypto import keccak
 
 from ledger.delivery import Delivery
-from ledger.dispatch.agenda import Planner
+from ledger.dispatch.agenda import Drafter
 from ledger.dispatch.desk import DispatchDesk
 from ledger.dispatch.holdings import held_units
 from ledger.dispatch.outcomes import Observer, tried
@@ -122,7 +122,7 @@ class Campaign:
         self._market = kept.desk.market
         self._taker = Taker(self._market, kept.store)
         self._observer = Observer(kept.desk, kept.store, kept.refresh, kept.patience_s)
-        self._planner = Planner(kept.desk, kept.store, kept.place)
+        self._drafter = Drafter(kept.desk, kept.store, kept.place)
 
     # ---- where it stands
 
@@ -183,7 +183,7 @@ class Campaign:
         if self._has_planned():
             return False
         row, taken = self.row, self._steps()
-        next_ = self._planner.agenda(row, taken)
+        next_ = self._drafter.agenda(row, taken)
         now_s = self._market.chain.time_s()
         numbered = [
             replace(step, campaign=self.number, number=len(taken) + place, made_s=now_s)

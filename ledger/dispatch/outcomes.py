@@ -13,7 +13,7 @@ from ledger.keys import Signer
 from ledger.product import Product
 from ledger.store.campaigns import StepKind, StepRow, StepState, note_step
 from ledger.store.engine import Store
-from ledger.store.queries import clearing, lease, orders_in
+from ledger.store.queries import clearing, lease, orders_in, waiting_rounds
 
 
 class Observer:
@@ -28,7 +28,8 @@ class Observer:
     def observe(self, taken: Sequence[StepRow], signer: Signer) -> None:
         """Notes fills of orders and ends of leases; clears, settles and resolves what is overdue."""
         waiting = [step for step in taken if step.state is StepState.STANDS and not self._noted(step)]
-        if self._help(waiting, signer):
+        helped = self._help(waiting, signer)
+        if self._unblock(taken, signer) or helped:
             self._refresh()
             for step in waiting:
                 self._noted(step)
@@ -72,6 +73,18 @@ class Observer:
             found = lease(self._history, number)
             if found is not None and found.due_s is not None and now_s > found.due_s + self._patience_s:
                 done |= tried(self._delivery.resolve(found.lease), signer)
+        return done
+
+    def _unblock(self, taken: Sequence[StepRow], signer: Signer) -> bool:
+        """No window is split while offers of its hours wait at the site: they are settled where that was refused."""
+        now_s = self._market.chain.time_s()
+        refused = [step for step in taken if step.kind is StepKind.SPLIT and step.state is StepState.REFUSED]
+        windows = {Product.from_id(step.product) for step in refused}
+        hours = {hourly.id for window in windows if window.start_s > now_s for hourly in window.hourly()}
+        done = False
+        for one in waiting_rounds(self._history, self._market.current_round(now_s)) if hours else ():
+            if one.product in hours and now_s >= self._market.round_end_s(one.round) + self._patience_s:
+                done |= self._settle(Product.from_id(one.product), one.round, signer)
         return done
 
     def _settle(self, product: Product, round_: int, signer: Signer) -> bool:

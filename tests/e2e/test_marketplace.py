@@ -6,6 +6,7 @@ import csv
 import sys
 import time
 from base64 import b64decode
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -35,7 +36,7 @@ from tests.running import kill
 from tests.slurm import Cluster
 from tests.world import ADMIN, BUYER, PROVIDER, SELLER, STRANGER
 
-JOBS, HOURS, UNITS_MAX = 200, 4, 2
+JOBS, HOURS, UNITS_MAX, JOB_HOURS_MAX = 200, 4, 2, 3
 LIMIT_MICRO = 40_000
 # Numbers of the development accounts, as tests/provider.py takes them; the last one's site is the cluster.
 PROVIDERS: tuple[tuple[Signer, int, int], ...] = ((PROVIDER, 1, 400), (SELLER, 3, 402), (STRANGER, 4, 404))
@@ -53,6 +54,11 @@ class Row:
     @property
     def units(self) -> int:
         return min(self.gpus, UNITS_MAX)
+
+    @property
+    def hours(self) -> int:
+        """As long as it was, in whole hours."""
+        return min(-(-self.duration_s // SECONDS_PER_HOUR), JOB_HOURS_MAX)
 
     @property
     def answer(self) -> str:
@@ -165,7 +171,7 @@ def test_200_jobs_are_bought_run_metered_and_paid_or_refunded_and_the_audit_prov
 def bought(loop: Loop) -> Campaign:
     """All jobs in one dispatch: the plan is verified, the bids clear, every unit-hour is redeemed where it is owed."""
     fair, end_hour = loop.fair, loop.first_hour + HOURS
-    wanted = sum(row.units for row in loop.rows)
+    wanted = sum(row.units * row.hours for row in loop.rows)
     fair.new_round()
     # Enough for all of it, and so little more that all three sites are needed.
     share = -(-wanted * 115 // (100 * HOURS * len(loop.sites)))
@@ -174,7 +180,7 @@ def bought(loop: Loop) -> Campaign:
             fair.market.offer(site, loop.product(hour), share, tick=tick).send(signer)
     fair.refresh()
     jobs = [
-        JobSpec(row.name, ComputeClass.GENERAL, row.units, 1, loop.first_hour, end_hour, LIMIT_MICRO)
+        JobSpec(row.name, ComputeClass.GENERAL, row.units, row.hours, loop.first_hour, end_hour, LIMIT_MICRO)
         for row in loop.rows
     ]
     store = FolderJobs(loop.folder)
@@ -190,7 +196,8 @@ def bought(loop: Loop) -> Campaign:
         # It takes so many steps at once and no more.
         continue
     state = campaign.state()
-    assert sum(job.running for job in state.jobs) == wanted, state.note
+    assert [job.running for job in state.jobs] == [row.units * row.hours for row in loop.rows], state.note
+    assert state.unused_units == 0
     return campaign
 
 
@@ -271,7 +278,7 @@ def check_results(loop: Loop, campaign: Campaign, failed: set[int]) -> None:
     """Each job that was paid for gave its own answer, once a lease, and its readings are in the tree on chain."""
     roots = {one["lease"]: one["usageRoot"] for one in loop.fair.market.history() if one.name == "Reported"}
     store = FolderJobs(loop.folder)
-    delivered = 0
+    delivered, wall_ms = 0, Counter[int]()
     for row, job in zip(loop.rows, campaign.state().jobs, strict=True):
         for lease in set(job.leases) - failed:
             said = store.result(lease)
@@ -279,6 +286,9 @@ def check_results(loop: Loop, campaign: Campaign, failed: set[int]) -> None:
             assert b64decode(said["files"]["answer"]).decode().strip() == row.answer
             readings = [read_reading(one) for one in said["readings"]]
             assert usage_root(readings) == roots[lease]
-            assert sum(one.wall_ms for one in readings) > 0
+            wall_ms[loop.fair.market.lease(lease).site] += sum(one.wall_ms for one in readings)
             delivered += 1
     assert delivered + len(failed) >= JOBS
+    # Slurm tells whole seconds, which is nothing of a job that is over sooner: its jobs together took some.
+    assert set(wall_ms) == set(loop.sites)
+    assert all(wall_ms.values())

@@ -65,6 +65,23 @@ def test_what_nobody_settles_in_time_is_settled_here(fair: Bazaar) -> None:
     assert (bid.state, bid.filled) == (StepState.DONE, 30)
 
 
+def test_window_that_could_not_be_split_beside_offers_that_wait_can_be_after_a_look(fair: Bazaar) -> None:
+    hours, store = hours_ahead(fair, 2), open_store(IN_MEMORY)
+    window, site = wide(hours[0], 2), fair.sites[FRANKFURT][0]
+    fair.offer(site, [window], 30, tick=400)
+    fair.market.bid(window, 30, tick=400).send(BUYER)
+    settle(fair, window)
+    fair.offer(site, [wide(hours[1])], 20, tick=400)
+    split = draft(StepKind.SPLIT, window.id, 30, site=site)
+    [refused] = taken(fair, store, split)
+    assert (refused.state, "OffersUnsettled" in refused.text) == (StepState.REFUSED, True)
+    observed(fair, store)
+    assert fair.market.orders(wide(hours[1]), waiting=True), "their round has not ended"
+    fair.end_round()
+    observed(fair, store)
+    assert [step.state for step in taken(fair, store, split)] == [StepState.DONE]
+
+
 def test_leases_are_noted_with_what_came_back_and_resolved_where_nobody_does(fair: Bazaar) -> None:
     hours, store = hours_ahead(fair, 2), open_store(IN_MEMORY)
     site = fair.sites[FRANKFURT][0]
