@@ -9,6 +9,9 @@ from ledger.cli.console import Console
 from ledger.cli.session import Session
 from ledger.errors import LedgerError
 
+INTERRUPTED = 130
+"""The exit code that shells expect of what Ctrl-C ended."""
+
 SECTIONS: Mapping[str, str] = {
     "Look up": "products price depth orders balance sites lease standard areas units settings",
     "Buy and use": "faucet deposit withdraw approve bid ask dispatch submit redeem accept dispute transfer collect",
@@ -30,12 +33,22 @@ class Door(click.Group):
         except LedgerError as error:
             as_json = isinstance(ctx.obj, Session) and ctx.obj.as_json
             ctx.exit(Console(as_json).error(error))
+        except KeyboardInterrupt:
+            click.echo(f"\n{_stopped(ctx.obj)}", err=True)
+            ctx.exit(INTERRUPTED)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
         """Whole sentences, which wrap: half of one says nothing."""
         for title, names in SECTIONS.items():
             with formatter.section(title):
                 formatter.write_dl([(name, _first_sentence(self.commands[name])) for name in names.split()])
+
+
+def _stopped(session: object) -> str:
+    """What Ctrl-C leaves behind."""
+    if isinstance(session, Session) and session.sends and not (session.preview or session.build):
+        return "Stopped. What was sent by then takes its course: `compute-ledger outbox list` has it."
+    return "Stopped. Nothing was sent."
 
 
 def _first_sentence(command: click.Command) -> str:
