@@ -32,7 +32,8 @@ LAYERS = {
             "agent.folder agent.gpu agent.turns",
             "dispatch.tables "
             "store.intents store.chains store.spending store.campaigns dispatch.jobfile sending.envelope "
-            "agent.slurmfolder agent.slurmjob agent.manifest agent.local store.agent agent.measure agent.jobstore agent.meter",
+            "agent.slurmfolder agent.slurmjob agent.manifest agent.local store.agent agent.measure agent.jobstore "
+            "agent.meter",
             "store.leases dispatch.groups dispatch.rules dispatch.holdings agent.slurm agent.kubernetes cli.jobtext",
             "dispatch.reach dispatch.feasible dispatch.vacant dispatch.reasons "
             "store.turns dispatch.progress dispatch.resale "
@@ -54,8 +55,8 @@ LAYERS = {
             "audit.replay cli.console",
             "agent.finding agent.setup keeping.keeper audit.checks audit.export audit.stored dispatch.desk "
             "dispatch.purse dispatch.steps dispatch.taking cli.session demo.stage",
-            "agent.reporting agent.running audit.run dispatch.agenda dispatch.outcomes dispatch.documents cli.placements "
-            "cli.verbs cli.door cli.index cli.keeper cli.node cli.governance cli.outbox "
+            "agent.reporting agent.running audit.run dispatch.agenda dispatch.outcomes dispatch.documents "
+            "cli.placements cli.verbs cli.door cli.index cli.keeper cli.node cli.governance cli.outbox "
             "cli.services demo.trading",
             "agent.agent dispatch.campaign cli.audit cli.quality demo.day demo.live",
             "cli.agent cli.dispatch",
