@@ -11,6 +11,7 @@ def assumptions(world: World) -> list[str]:
     gpus = sum(job.units * job.hours for job in world.jobs) / world.units_per_gpu
     seconds = sum(job.unit_hours for job in world.jobs) / world.units_per_gpu
     first, last = world.jobs[0].arrival, world.jobs[-1].arrival
+    largest = max(job.units * job.hours for job in world.jobs) / world.units_per_gpu / gpus
     queues = ", ".join(str(hours) for hours in STATED_HOURS)
     bounds = ", ".join(f"{tier} {bound_us / 1_000:g} ms" for tier, bound_us in BOUNDS_US.items())
     return [
@@ -43,6 +44,9 @@ def assumptions(world: World) -> list[str]:
         "allow; they do not run `Rolling`.",
         "Most urgent first: whoever can wait least goes first (divisible: deadline less the hours still needed at full "
         "rate; gangs: the latest start). It knows no more than ours does. The other baselines serve by arrival.",
+        f"Chance: the largest gang is {largest:.1%} of all unit-hours, so what any policy serves of gangs jumps up and "
+        "down from one capacity to the next. A capacity needed is one that suffices where one step less does not; it need "
+        "not be the least, and every larger one need not suffice.",
         "Equal service is of all unit-hours together in a pool, and of each provider's own when alone.",
         "The greedy policies let everybody pass who fits, and promise nothing to those who do not.",
     ]

@@ -189,7 +189,12 @@ def test_plan_of_more_kinds_than_all_ways_are_tried_for_serves_as_many_as_the_ur
         )
         for kind in range(KINDS_MAX + 1)
     ]
-    supplies = [Supply(number, 1, METROS[0], HOUR + hour, 999, 10 + hour) for number in range(3) for hour in range(4)]
+    # The cheap hours lie in the middle, where they cut in two what is free for two hours.
+    supplies = [
+        Supply(number, 1, METROS[0], HOUR + hour, 999, price_micro)
+        for number in range(3)
+        for hour, price_micro in enumerate((20, 10, 10, 20))
+    ]
     plan = make_plan(jobs, supplies, LATENCIES)
     assert verify(jobs, supplies, LATENCIES, plan) == []
     assert plan.unit_hours >= queued(Instance(jobs, supplies), "urgency", tight=False) > 0
