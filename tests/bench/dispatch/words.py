@@ -45,8 +45,8 @@ def assumptions(world: World) -> list[str]:
         "Most urgent first: whoever can wait least goes first (divisible: deadline less the hours still needed at full "
         "rate; gangs: the latest start). It knows no more than ours does. The other baselines serve by arrival.",
         f"Chance: the largest gang is {largest:.1%} of all unit-hours, so what any policy serves of gangs jumps up and "
-        "down from one capacity to the next. A capacity needed is one that suffices where one step less does not; it need "
-        "not be the least, and every larger one need not suffice.",
+        "down from one capacity to the next. A capacity needed is one that suffices where one step less does not; it "
+        "need not be the least, and every larger one need not suffice.",
         "Equal service is of all unit-hours together in a pool, and of each provider's own when alone.",
         "The greedy policies let everybody pass who fits, and promise nothing to those who do not.",
     ]
