@@ -25,7 +25,8 @@ _RUNNING = (LeaseState.ACTIVE, LeaseState.REPORTED, LeaseState.DISPUTED, LeaseSt
 class KeyBody(Body):
     """A key to be made, with an account of its own. `withdraw_to` are the only addresses that it may send money or
     units to: said when the key is made, and changed by the admin alone (who steals a key cannot add an address to it;
-    on a demo market, which has no admin, nobody can). With `address`, the key is for an account that the API keeps
+    on a demo market, which has no admin, nobody can). The limit of a day counts what is paid, and what is sold below
+    the last price by so much. With `address`, the key is for an account that the API keeps
     already, one whose key was lost or stolen: the admin alone names one."""
 
     name: str = Field(min_length=1, max_length=80, examples=["trading desk"])

@@ -153,16 +153,30 @@ def order_write(body: OrderBody, work: Work, caller: Who) -> Prepared:
         owner=owner,
         scopes=_SCOPES[read.kind],
         body=read.body(owner),
+        spends_micro=given_away_micro(read, work) if caller.key and read.kind.sells else 0,
         facts=lambda: order_facts(read, work),
     )
+
+
+def given_away_micro(read: Read, work: Services) -> int:
+    """What a seller would get less than at the last price, were all of it to trade at the limit. It counts as spent:
+    whoever steals a key could sell to themselves for nothing what they may not send away."""
+    last_micro = max(_last_prices_micro(read, work)[:1], default=0)
+    short_micro = max(0, last_micro - work.market.price_micro(read.product, read.tick))
+    return short_micro * read.units * read.product.hours
+
+
+def _last_prices_micro(read: Read, work: Services) -> list[int]:
+    """What the product cleared at, the newest first."""
+    with snapshot(work.store) as view:
+        [row] = board.board_rows(view, [read.product.id], 0)
+    return [trade.price_micro for trade in row.trades]
 
 
 def order_facts(read: Read, work: Services) -> OrderFacts:
     """How the order's limit lies to what the product cleared at, and which round it would stand in."""
     price_micro = work.market.price_micro(read.product, read.tick)
-    with snapshot(work.store) as view:
-        [row] = board.board_rows(view, [read.product.id], 0)
-    prices = [trade.price_micro for trade in row.trades]
+    prices = _last_prices_micro(read, work)
     round_ = work.market.current_round()
     reached = sum(price_micro <= one if read.kind.sells else price_micro >= one for one in prices)
     return OrderFacts(

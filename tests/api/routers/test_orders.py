@@ -3,7 +3,7 @@
 import pytest
 
 from ledger import OrderTerms, Product, digest_of, sign_order
-from tests.api.stage import Stage
+from tests.api.stage import Stage, new_key
 
 OWNER = "0x" + "11" * 20
 
@@ -98,3 +98,20 @@ def test_an_owners_orders_are_all_there(stage: Stage) -> None:
     assert {one["kind"] for one in mine} == {"offer"}
     assert all(one["owner"] == owner and one["site"] for one in mine)
     assert stage.get("/orders", owner=OWNER)["data"] == []
+
+
+def test_what_a_key_would_sell_for_less_than_it_is_worth_counts_as_spent(stage: Stage) -> None:
+    made = new_key(stage, "buyer", limit_micro_per_day=1_000_000)
+    last_micro = stage.get(f"/products/{stage.sold.code}")["data"]["last"]["price"]["price_micro"]
+    worth_micro = last_micro * 24 * 100
+    assert worth_micro > 1_000_000
+    body = {"kind": "ask", "product": stage.sold.code, "units": 100}
+    cheap = stage.post("/orders", body | {"tick": 1}, key=made["key"], Idempotency_Key="cheap")
+    assert (cheap.status_code, "may spend" in cheap.json()["detail"]) == (403, True), cheap.text
+    # At the last price, and above, it is only said that there is nothing to sell.
+    fair = stage.post("/orders", body | {"price_micro": last_micro}, key=made["key"], Idempotency_Key="fair")
+    assert (fair.status_code, fair.json()["contract_error"] is not None) == (409, True), fair.text
+    [key] = stage.client.get("/keys", headers={"Authorization": f"Bearer {made['key']}"}).json()
+    assert key["left_micro_today"] == "1000000"
+    # What a wallet does is its own affair.
+    assert stage.post("/orders/build", body | {"tick": 1, "owner": stage.world.buyer.address}).status_code == 200
