@@ -8,7 +8,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -17,30 +16,10 @@ from ledger.agent import local, warden
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Progress, Run, RunState
 from ledger.agent.folder import LOG_BYTES_MAX, log_of
-from ledger.agent.local import LocalExecutor, _is_held, _sweep, _taken
-from ledger.errors import InputError, Unavailable
+from ledger.agent.local import LocalExecutor, _is_held, _taken
+from ledger.errors import InputError
 
-_NUMBERS = count()
 MIB = 2**20
-
-
-@pytest.fixture
-def runs(tmp_path: Path) -> Iterator[Callable[..., Run]]:
-    """Makes runs, and ends what is left of them."""
-    made: list[Run] = []
-
-    def make(script: str, *, seconds: int = 600, files: dict[str, bytes] | None = None, **facts: int) -> Run:
-        run_id = f"test-{os.getpid()}-{next(_NUMBERS)}"
-        document = JobDocument(("sh", "-c", script), {"GREETING": "hi"}, files or {})
-        run = Run(run_id, 1, document, tmp_path / run_id, 1, 1, 1_000, 1_000 + seconds, **facts)
-        made.append(run)
-        return run
-
-    yield make
-    for run in made:
-        with suppress(Unavailable, FileNotFoundError):
-            LocalExecutor().stop(str(run.folder))
-        _sweep(run.run_id)
 
 
 def until(done: Callable[[], bool], what: str, within_s: float = 30) -> None:
@@ -365,36 +344,55 @@ def test_a_run_that_is_stopped_before_its_warden_is_up_does_not_run(runs: Callab
     assert executor.capacity().cpus == len(os.sched_getaffinity(0))
 
 
-_STARTER = """
-import sys
+_STARTERS = """
+import os, sys
 from pathlib import Path
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Run
 from ledger.agent.local import LocalExecutor
-run_id, folder, script = sys.argv[1:]
-print("go", flush=True)
-LocalExecutor().start(Run(run_id, 1, JobDocument(("sh", "-c", script), {"GREETING": "hi"}), Path(folder), 1, 1, 0, 600))
-print("done", flush=True)
+for line in sys.stdin:
+    run_id, folder, script = line.rstrip("\\n").split("\\t")
+    child = os.fork()
+    if child == 0:
+        LocalExecutor().start(Run(run_id, 1, JobDocument(("sh", "-c", script)), Path(folder), 1, 1, 0, 600))
+        os._exit(0)
+    print(child, flush=True)
 """
 
 
-@pytest.mark.parametrize("pause_s", [0.0, 0.05, 0.12])
-def test_an_agent_killed_while_it_starts_a_run_starts_it_once(runs: Callable[..., Run], pause_s: float) -> None:
+@pytest.fixture(scope="module")
+def starter() -> Iterator[Callable[[Run], int]]:
+    """Starts a run in a process of its own, as another agent would, and gives its number."""
+    with subprocess.Popen(
+        [sys.executable, "-c", _STARTERS], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+
+        def start(run: Run) -> int:
+            assert process.stdin is not None
+            assert process.stdout is not None
+            process.stdin.write(f"{run.run_id}\t{run.folder}\t{run.document.command[2]}\n")
+            process.stdin.flush()
+            return int(process.stdout.readline())
+
+        yield start
+        process.kill()
+
+
+@pytest.mark.parametrize("pause_s", [0.0, 0.01, 0.03, 0.06, 0.12])
+def test_an_agent_killed_while_it_starts_a_run_starts_it_once(
+    runs: Callable[..., Run], starter: Callable[[Run], int], pause_s: float
+) -> None:
     run = runs("echo x >> ../count; sleep 0.1")
-    words = [sys.executable, "-c", _STARTER, run.run_id, str(run.folder), run.document.command[2]]
-    with subprocess.Popen(words, stdout=subprocess.PIPE) as starter:
-        assert starter.stdout is not None
-        assert starter.stdout.readline() == b"go\n"
-        time.sleep(pause_s)
-        starter.kill()
+    other = starter(run)
+    time.sleep(pause_s)
+    os.kill(other, signal.SIGKILL)
     progress = ran(run)
     assert (progress.state, (run.folder / "count").read_text()) == (RunState.DONE, "x\n")
 
 
-def test_two_agents_at_once_start_it_once(runs: Callable[..., Run]) -> None:
+def test_two_agents_at_once_start_it_once(runs: Callable[..., Run], starter: Callable[[Run], int]) -> None:
     run = runs("echo x >> ../count; sleep 0.1")
-    words = [sys.executable, "-c", _STARTER, run.run_id, str(run.folder), run.document.command[2]]
-    starters = [subprocess.Popen(words, stdout=subprocess.DEVNULL) for _ in range(2)]
-    assert [starter.wait(60) for starter in starters] == [0, 0]
+    others = [starter(run) for _ in range(2)]
+    until(lambda: not any(map(_lives, others)), "they do not end")
     over(LocalExecutor(), str(run.folder))
     assert (run.folder / "count").read_text() == "x\n"
