@@ -2,10 +2,10 @@
 
 Whoever must start soonest is seated first, of those the largest, each at the site and start where its hours cost least,
 and of equals at the earliest, where least stays free. Where that leaves some over, the other WAYS are tried too, and
-the one that serves most unit-hours is taken: so a plan of up to KINDS_MAX kinds of gangs serves no fewer than a queue
-by arrival, by limit or by urgency would, in which each takes the first place that is free. Beyond that nothing is
-proved, and the plan's certificate says of gangs only that they run as asked, and that none is left over that would
-still fit.
+the one that serves most unit-hours is taken: so a plan of up to KINDS_MAX kinds and PAIRS_MAX pairs serves no fewer
+than a queue by arrival, by limit or by urgency would, in which each takes the first place that is free. Beyond that
+nothing is proved, and the plan's certificate says of gangs only that they run as asked, and that none is left over that
+would still fit.
 """
 
 from collections.abc import Sequence
@@ -53,7 +53,9 @@ class Place(Enum):
 WAYS = tuple((order, place) for place in Place for order in Order)
 FEW_WAYS = (Order.URGENT, Place.CHEAPEST), (Order.URGENT, Place.FIRST)
 KINDS_MAX = 2_000
-"""Of more kinds of gangs than this only FEW_WAYS are tried: each takes as long as the first."""
+PAIRS_MAX = 5_000_000
+"""Of more kinds of gangs, or pairs of a kind and a supply that it may use, only FEW_WAYS are tried: each takes as long
+as the first."""
 
 
 class Seating:
@@ -71,7 +73,8 @@ class Seating:
         says how many."""
         chosen = np.flatnonzero((self._groups.spec.gang == 1) & (counts > 0))
         best: _Seated | None = None
-        for order, place in WAYS if len(chosen) <= KINDS_MAX else FEW_WAYS:
+        pairs = sum(len(self._usable[group]) for group in chosen.tolist())
+        for order, place in WAYS if len(chosen) <= KINDS_MAX and pairs <= PAIRS_MAX else FEW_WAYS:
             found = self._seated(chosen[self._order(chosen, order)], counts, guide, place)
             if best is None or found.worth > best.worth:
                 best = found
