@@ -48,7 +48,7 @@ LAYERS = {
             "store.maintenance sending.sender orders permits "
             "store.jobs view localchain.keptnode audit.receipts",
             "localchain.scribe maintenance store.board store.past action keeping.outgoing keeping.relays history.rows "
-            "history.writer store.catalogue audit.acts audit.duties audit.proofs",
+            "store.catalogue audit.acts audit.duties audit.proofs",
             "localchain.door market delivery dispatch.offers dispatch.preview dispatch.tiers deployment "
             "keeping.backlog "
             "history.index audit.headers "

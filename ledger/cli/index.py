@@ -10,8 +10,7 @@ from rich.console import Console as Terminal
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from ledger.cli.session import Reading, Session, in_session
-from ledger.history.index import Change, Finalized, Index, Reorg
-from ledger.history.writer import Block
+from ledger.history.index import Block, Change, Finalized, Index, Reorg
 from ledger.store.engine import open_store
 
 

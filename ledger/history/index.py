@@ -5,6 +5,7 @@ replaced is undone exactly; one that was final and is replaced stops everything 
 """
 
 import gc
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -19,7 +20,6 @@ from ledger.history.logs import Decoder, Said
 from ledger.history.ranges import Ranges
 from ledger.history.rows import Fold, needed
 from ledger.history.source import Fresh, Json, Part, Source
-from ledger.history.writer import Batch, Block, Writer, head_at
 from ledger.rpc import number_of
 from ledger.store.engine import Store
 from ledger.store.history import History
@@ -31,8 +31,22 @@ WINDOW = 512
 PART = 64
 """How many blocks that are not final are asked for at once."""
 
+EVENTS_AT_ONCE, KEPT_AFTER_S = 20_000, 2.0
+"""How many events of final blocks are kept in one transaction, and how long they wait for it at most: a row or a page
+that many events change is written once."""
+
 # What is not ours to read: the settlement token has other users, too many to keep.
 _FOREIGN = ("Token",)
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A block is in the history now, with so many events of the market."""
+
+    number: int
+    hash: str
+    time_s: int
+    events: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,31 +167,25 @@ class Index:
         """Reads up to a final block, asking for the next range while the one before is worked on."""
         if self.head.block >= last:
             return
-        batch = Batch()
-        with ThreadPoolExecutor(1, "index") as reader, Writer(self.history) as writer:
+        batch = _Batch([], [], [], [], time.monotonic())
+        with ThreadPoolExecutor(1, "index") as reader:
             waiting: Future[Part] | None = reader.submit(self._source.range, self.head.block + 1, last)
             while waiting is not None:
                 try:
                     part = waiting.result()
                 except LedgerError:
                     # What it gave before it failed is kept: the next time goes on from there.
-                    yield from writer.begin(batch)
-                    yield from writer.end()
+                    yield from self._keep_final(batch)
                     raise
                 more = part.end.block < last
                 waiting = reader.submit(self._source.range, part.end.block + 1, last) if more else None
-                try:
-                    with self._unharmed(), _collector_at_rest():
-                        self._take(part, batch)
-                except LedgerError:
-                    yield from writer.end()
-                    raise
+                with self._unharmed(), _collector_at_rest():
+                    self._take(part, batch)
                 if waiting is None or batch.is_due:
-                    yield from writer.begin(batch)
-                    batch = Batch()
-            yield from writer.end()
+                    yield from self._keep_final(batch)
+                    batch = _Batch([], [], [], [], time.monotonic())
 
-    def _take(self, part: Part, batch: Batch) -> None:
+    def _take(self, part: Part, batch: "_Batch") -> None:
         """Does what a range's events do, and notes what is to be kept of it."""
         said = [self._decoder.read(entry) for entry in part.logs]
         _check_order(said, part.first, part.end.block)
@@ -192,6 +200,13 @@ class Index:
         batch.blocks += blocks.values()
         batch.events += map(_event, part.logs, said)
         batch.changes += (Block(one, blocks[one].hash, blocks[one].time_s, counts[one]) for one in sorted(counts))
+
+    def _keep_final(self, batch: "_Batch") -> Iterator[Block]:
+        if batch.ends:
+            end = batch.ends[-1]
+            with _collector_at_rest():
+                self._commit(end, end.block, batch.blocks, batch.events)
+            yield from batch.changes
 
     def _blocks(self, part: Part, said: Sequence[Said]) -> dict[int, BlockRow]:
         """The blocks of a range's logs, with their times: as the logs say, or their headers where a node's logs do
@@ -263,7 +278,30 @@ class Index:
     def _commit(
         self, end: BlockRow, finalized: int, blocks: Sequence[BlockRow], events: Sequence[dict[str, Any]]
     ) -> None:
-        self.history.commit(head_at(self.head, end, finalized, len(events)), blocks, events)
+        head = replace(
+            self.head,
+            block=end.block,
+            hash=end.hash,
+            time_s=end.time_s,
+            finalized=finalized,
+            events=self.head.events + len(events),
+        )
+        self.history.commit(head, blocks, events)
+
+
+@dataclass(slots=True)
+class _Batch:
+    """What is to be kept in one transaction: where its ranges end, its blocks, its events, and what to tell then."""
+
+    ends: list[BlockRow]
+    blocks: list[BlockRow]
+    events: list[dict[str, Any]]
+    changes: list[Block]
+    began_s: float
+
+    @property
+    def is_due(self) -> bool:
+        return len(self.events) >= EVENTS_AT_ONCE or time.monotonic() - self.began_s >= KEPT_AFTER_S
 
 
 @contextmanager

@@ -7,16 +7,14 @@ them back, which is exact whatever the change was.
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from operator import itemgetter
 from typing import Any
 
 from sqlalchemy import Connection, Select, and_, bindparam, delete, exists, func, insert, select, update
-from sqlalchemy.engine import Dialect
 
 from ledger.errors import BadStore, HistoryBroken, HistoryMoved
 from ledger.store import tables as t
-from ledger.store.bulk import Pack, pack, read_many, write_many, write_pack
+from ledger.store.bulk import read_many, write_many
 from ledger.store.engine import Store
 from ledger.store.records import BlockRow, Head
 
@@ -120,30 +118,29 @@ class Rows:
             found = connection.execute(self._selects[table], dict(zip(_KEYS[table], key, strict=True))).first()
         return None if found is None else found._asdict()
 
-    def take(self, dialect: Dialect) -> list[Pack]:
-        """What changed, and what it was before, to be written; from now on other changes are noted. What is taken stays
-        remembered until it is written."""
-        packs = [pack(STATES[name], rows.values(), True, dialect) for name, rows in self._changed.items() if rows]
+    def write(self, connection: Connection) -> None:
+        """Writes what changed, and what it was before."""
+        for name, rows in self._changed.items():
+            write_many(connection, STATES[name], rows.values(), over=True)
         kept = (
             {"block": block, "name": name, "key": json.dumps(key), "row": row}
             for (block, name, key), row in self._undo.items()
         )
-        packs.append(pack(t.UNDO, kept, False, dialect))
-        self._changed = {name: {} for name in STATES}
-        self._undo = {}
-        return packs
+        write_many(connection, t.UNDO, kept, over=False)
 
     def written(self) -> None:
-        """What was taken is in the database now."""
-        for name, young in self._young.items():
+        """What changed is in the database now."""
+        self._undo = {}
+        for name, rows in self._changed.items():
+            if rows:
+                self._changed[name] = {}
             if name in _NEVER_READ:
                 self._whole.discard(name)
                 self._young[name] = {}
-            elif len(young) > GENERATION:
+            elif len(self._young[name]) > GENERATION:
                 if self._old[name]:
                     self._whole.discard(name)
-                # What has changed since was touched since: it is among the young.
-                self._old[name], self._young[name] = young, {}
+                self._old[name], self._young[name] = self._young[name], {}
 
     def forget(self, whole: bool = False) -> None:
         """Drops all that is remembered; `whole` says that the tables are empty, so that nothing need be looked up."""
@@ -152,14 +149,6 @@ class Rows:
                 part[name] = {}
         self._undo = {}
         self._whole = set(STATES) if whole else set()
-
-
-@dataclass(frozen=True, slots=True)
-class Writing:
-    """What one transaction writes, and how far the history goes then."""
-
-    head: Head
-    packs: list[Pack]
 
 
 class History:
@@ -192,36 +181,20 @@ class History:
         """Keeps these events, these blocks, the rows that changed, and how far that is: all of it, or none.
 
         Raises HistoryMoved where another process went on in the meantime."""
-        writing = self.prepare(head, blocks, events)
         try:
-            self.write(writing)
+            with self.store.write() as connection:
+                self._require_ours(connection)
+                if self.store.is_sqlite:
+                    connection.exec_driver_sql(_CACHE)
+                write_many(connection, t.EVENTS, events, over=False)
+                self._add_blocks(connection, blocks)
+                self.rows.write(connection)
+                self._move(connection, head)
         except BaseException:
             self.rows.forget()
             raise
-        self.written(writing)
-
-    def prepare(self, head: Head, blocks: Iterable[BlockRow], events: Sequence[Mapping[str, Any]]) -> Writing:
-        """The same in three steps: this, `write`, which another thread may do while rows are worked on here, and
-        `written` if it did not raise, else `rows.forget`. One at a time."""
-        dialect = self.store.engine.dialect
-        found = [{"block": one.block, "hash": one.hash, "parent": one.parent, "time_s": one.time_s} for one in blocks]
-        packs = [pack(t.EVENTS, events, False, dialect), pack(t.BLOCKS, found, True, dialect)]
-        return Writing(head, [*packs, *self.rows.take(dialect)])
-
-    def write(self, writing: Writing) -> None:
-        """Writes what was prepared. Raises HistoryMoved where another process went on in the meantime."""
-        with self.store.write() as connection:
-            self._require_ours(connection)
-            if self.store.is_sqlite:
-                connection.exec_driver_sql(_CACHE)
-            for one in writing.packs:
-                write_pack(connection, one)
-            self._move(connection, writing.head)
-
-    def written(self, writing: Writing) -> None:
-        """It is in the database now."""
         self.rows.written()
-        self.head = writing.head
+        self.head = head
 
     def finalize(self, head: Head) -> None:
         """Forgets how to undo what is final now."""
@@ -293,6 +266,10 @@ class History:
                 connection.execute(delete(table))
         self.head = self._empty
         self.rows.forget(whole=True)
+
+    def _add_blocks(self, connection: Connection, blocks: Iterable[BlockRow]) -> None:
+        found = [{"block": one.block, "hash": one.hash, "parent": one.parent, "time_s": one.time_s} for one in blocks]
+        write_many(connection, t.BLOCKS, found, over=True)
 
     def _move(self, connection: Connection, head: Head) -> None:
         values = {column.name: getattr(head, column.name) for column in t.HISTORY.columns if column.name != "id"}

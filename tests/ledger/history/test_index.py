@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 from ledger.errors import HistoryBroken, HistoryMoved, NodeRefused, Unreachable
-from ledger.history.index import Finalized, Index
-from ledger.history.writer import Block
+from ledger.history.index import Block, Finalized, Index
 from ledger.settings import Secret
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from tests.day import tiny_day

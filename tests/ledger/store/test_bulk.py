@@ -9,7 +9,7 @@ from ledger.errors import StoreUnavailable
 from ledger.settings import Secret
 from ledger.store import bulk
 from ledger.store import tables as t
-from ledger.store.bulk import pack, read_many, write_many, write_pack
+from ledger.store.bulk import read_many, write_many
 from ledger.store.engine import FIXED, IN_MEMORY, Store, open_store
 from tests.ledger.store.test_history import values_of
 
@@ -88,18 +88,3 @@ def test_write_many_copies_very_many_into_postgresql(postgres_url: Secret) -> No
             write_many(connection, table, rows_of(table, 9, count), over=False)
         assert len(found(store, table)) == count
     store.close()
-
-
-def test_pack_is_as_rows_were(postgres_url: Secret) -> None:
-    """Rows go on changing while they are written."""
-    for url in (IN_MEMORY, postgres_url):
-        store = open_store(url)
-        for count in (2, bulk._COPIED_MIN):
-            rows = rows_of(t.CASH, 0, count)
-            packed = pack(t.CASH, rows, True, store.engine.dialect)
-            for row in rows:
-                row["free_micro"] = 1
-            with store.write() as connection:
-                write_pack(connection, packed)
-            assert by_key(t.CASH, found(store, t.CASH)) == by_key(t.CASH, rows_of(t.CASH, 0, count))
-        store.close()
