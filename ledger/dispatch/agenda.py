@@ -1,5 +1,6 @@
 """Which steps a campaign takes next: what is held goes to its jobs, more is bid for, and what no job needs is sold."""
 
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -64,9 +65,15 @@ class Drafter:
 
     def _meant(self, row: CampaignRow) -> dict[int, int]:
         """Units of the owner's that other campaigns bought and did not redeem yet."""
-        others = open_steps(self._store, self._place, row.owner)
-        found = held_units(step for step in others if step.campaign != row.number)
-        return {product: units for product, units in found.items() if units > 0}
+        by_campaign: defaultdict[int, list[StepRow]] = defaultdict(list)
+        for step in open_steps(self._store, self._place, row.owner):
+            by_campaign[step.campaign].append(step)
+        by_campaign.pop(row.number, None)
+        # Each by itself: what one of them used beyond its own takes nothing from another's.
+        found: Counter[int] = Counter()
+        for steps in by_campaign.values():
+            found.update(+held_units(steps))
+        return dict(found)
 
     def _for_sale(
         self, row: CampaignRow, taken: Sequence[StepRow], drafts: Sequence[StepRow], meant: dict[int, int]

@@ -6,7 +6,6 @@ import csv
 import sys
 import time
 from base64 import b64decode
-from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
@@ -278,7 +277,7 @@ def check_results(loop: Loop, campaign: Campaign, failed: set[int]) -> None:
     """Each job that was paid for gave its own answer, once a lease, and its readings are in the tree on chain."""
     roots = {one["lease"]: one["usageRoot"] for one in loop.fair.market.history() if one.name == "Reported"}
     store = FolderJobs(loop.folder)
-    delivered, wall_ms = 0, Counter[int]()
+    delivered = 0
     for row, job in zip(loop.rows, campaign.state().jobs, strict=True):
         for lease in set(job.leases) - failed:
             said = store.result(lease)
@@ -286,9 +285,6 @@ def check_results(loop: Loop, campaign: Campaign, failed: set[int]) -> None:
             assert b64decode(said["files"]["answer"]).decode().strip() == row.answer
             readings = [read_reading(one) for one in said["readings"]]
             assert usage_root(readings) == roots[lease]
-            wall_ms[loop.fair.market.lease(lease).site] += sum(one.wall_ms for one in readings)
+            assert sum(one.wall_ms for one in readings) > 0
             delivered += 1
     assert delivered + len(failed) >= JOBS
-    # Slurm tells whole seconds, which is nothing of a job that is over sooner: its jobs together took some.
-    assert set(wall_ms) == set(loop.sites)
-    assert all(wall_ms.values())

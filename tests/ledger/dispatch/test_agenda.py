@@ -200,6 +200,24 @@ def test_campaign_that_was_stopped_leaves_its_units_to_others_of_its_owner(fair:
     assert asks(first.advance(BUYER)) == []
 
 
+def test_what_one_sells_is_never_what_another_bought_or_used(fair: Bazaar) -> None:
+    [hour] = hours_ahead(fair)
+    store = open_store(IN_MEMORY)
+    third = bought(fair, hour, store, units=50)
+    fair.refresh()
+    third._observe(BUYER)
+    first = bought(fair, hour, store)
+    fair.refresh()
+    first._observe(BUYER)
+    first.stop()
+    second = fair.campaigns(store).start([wanted([hour], 60)], BUYER.address)
+    assert second.advance(BUYER).jobs[0].running == 60
+    # Of its hundred the second one used sixty, and fifty more that its owner has are the third one's.
+    assert fair.market.units(BUYER.address, wide(hour)) == 90
+    assert asks(first.advance(BUYER)) == [(hour, 40, StepState.STANDS)]
+    assert third.advance(BUYER).jobs[0].running == 50
+
+
 def test_nothing_is_sold_of_a_product_that_is_bid_for(fair: Bazaar) -> None:
     [hour] = hours_ahead(fair)
     campaign = bought(fair, hour, open_store(IN_MEMORY), units=500)
