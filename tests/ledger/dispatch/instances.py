@@ -39,18 +39,18 @@ class Instance:
 
 @st.composite
 def jobs(draw: st.DrawFn, gangs: bool = False, classes: int = 1) -> JobSpec:
-    """A job of few values, so that several compete for the same."""
-    earliest = draw(st.integers(0, HOURS - 1))
+    """A job of few values, so that several compete for the same; mostly one that may use much."""
+    earliest = draw(st.sampled_from([0, 0, *range(HOURS)]))
     return JobSpec(
         name="",
         class_id=draw(st.integers(1, classes)),
         units=draw(st.integers(1, 3)),
         hours=draw(st.integers(1, 3)),
         earliest_hour=HOUR + earliest,
-        deadline_hour=HOUR + draw(st.integers(earliest + 1, HOURS)),
+        deadline_hour=HOUR + max(earliest + 1, draw(st.sampled_from([HOURS, HOURS, *range(1, HOURS)]))),
         limit_micro=draw(st.integers(1, 6)),
         metro=draw(st.sampled_from([0, *METROS[:3]])),
-        latency_max_us=draw(st.sampled_from([0, 1_000, 20_000, 100_000])),
+        latency_max_us=draw(st.sampled_from([0, 0, 1_000, 20_000, 100_000])),
         grade=draw(st.sampled_from([Grade.BASIC, Grade.STANDARD])),
         gang=draw(st.booleans()) if gangs else False,
     )
@@ -74,10 +74,10 @@ def supplies(draw: st.DrawFn, classes: int = 1, weights: bool = False) -> Supply
 
 @st.composite
 def instances(draw: st.DrawFn, gangs: bool = False, classes: int = 1, weights: bool = False) -> Instance:
-    """Some kinds of jobs, each some times over."""
-    kinds = draw(st.lists(st.tuples(jobs(gangs=gangs, classes=classes), st.integers(1, 4)), max_size=6))
+    """Some kinds of jobs, each some times over. Seldom few of either: where nothing is placed, little is tried."""
+    kinds = draw(st.lists(st.tuples(jobs(gangs=gangs, classes=classes), st.integers(1, 4)), min_size=1, max_size=6))
     flat = [job for job, count in kinds for _ in range(count)]
-    return Instance(flat, draw(st.lists(supplies(classes=classes, weights=weights), max_size=14)))
+    return Instance(flat, draw(st.lists(supplies(classes=classes, weights=weights), min_size=6, max_size=14)))
 
 
 def admits(job: JobSpec, supply: Supply) -> bool:

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 
 from ledger.dispatch import columns
 from ledger.dispatch.certificate import verify
@@ -78,6 +78,7 @@ def test_a_placement_that_breaks_a_rule_is_named(values: dict[str, int], rule: R
     assert rule in rules(changed(0, **values))
 
 
+@settings(max_examples=50)
 @given(instances(gangs=True, classes=2))
 def test_a_pair_is_admitted_where_a_person_would_admit_it(instance: Instance) -> None:
     jobs, table = list(dict.fromkeys(instance.jobs)), SupplyTable.of(instance.supplies)

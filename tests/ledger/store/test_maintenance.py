@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from sqlalchemy import insert
+from sqlalchemy import insert, select
 
 from ledger.errors import InputError
 from ledger.store import tables as t
@@ -67,7 +67,11 @@ def test_one_site_announces_so_much_and_no_more() -> None:
     with pytest.raises(InputError, match="64 announcements of site 1"):
         add(store, more, 0)
     assert add(store, replace(more, digest=b"\xfe" * 32, site=2), 0).site == 2
-    # Those that have ended do not count.
+    # Those that have ended do not count, nor those that were taken back.
+    with pytest.raises(InputError, match="64 announcements"):
+        add(store, more, 11)
+    withdraw(store, (7).to_bytes(32), b"sig", 9)
+    assert add(store, replace(more, digest=b"\xfd" * 32), 0).site == 1
     assert add(store, more, 12) == more
     store.close()
 
@@ -88,4 +92,26 @@ def test_many_sites_are_asked_in_parts() -> None:
         values = [{name: getattr(row, name) for name in Maintenance.__slots__} for row in rows]
         connection.execute(insert(table), values)
     assert len(maintenance_of(store, range(1, 2_502), 11, 12)) == 2_501
+    store.close()
+
+
+def test_hours_that_only_meet_share_nothing() -> None:
+    store = open_store(IN_MEMORY)
+    add(store, ONE, 0)
+    for first, last, shared in ((9, 10, 0), (9, 11, 1), (10, 11, 1), (11, 12, 1), (11, 99, 1), (12, 99, 0), (0, 99, 2)):
+        assert set(maintenance_of(store, [1], first, last)) == ({1} if shared else set()), (first, last)
+        assert len(closed_hours(store, [1], first, last)) == shared
+    store.close()
+
+
+def test_the_proof_of_a_withdrawal_is_kept() -> None:
+    store = open_store(IN_MEMORY)
+    for number in (1, 2):
+        add(store, replace(ONE, digest=bytes([number]) * 32), 0)
+    withdraw(store, ONE.digest, b"proof", 9)
+    withdraw(store, ONE.digest, b"other", 10)
+    of = metadata.tables["maintenance"].c
+    with store.read() as connection:
+        kept = connection.execute(select(of.withdrawn_s, of.withdrawal).order_by(of.digest)).all()
+    assert [tuple(row) for row in kept] == [(9, b"proof"), (None, None)]
     store.close()
