@@ -151,7 +151,9 @@ def preview(prepared: Prepared, work: Services, caller: Caller) -> Previewed:
 def submit(prepared: Prepared, work: Services, key: ApiKey, name: str, path: str) -> Response:
     """Signs and sends it once, whatever happens in between; the same request again gets the same answer."""
     fingerprint = prepared.fingerprint(path)
-    return once(work, key, name, fingerprint, lambda: _send(prepared, work, key, name).model_dump_json())
+    # Whoever comes when the answer is long forgotten may mean something else by the same name.
+    kept = f"{key.key_id}:{name}:{fingerprint[:16]}"
+    return once(work, key, name, fingerprint, lambda: _send(prepared, work, key, kept).model_dump_json())
 
 
 def once(work: Services, key: ApiKey, name: str, fingerprint: str, do: Callable[[], str]) -> Response:
@@ -177,8 +179,7 @@ def _answer(body: str, headers: Mapping[str, str]) -> Response:
     return Response(body, 202, dict(headers), media_type="application/json")
 
 
-def _send(prepared: Prepared, work: Services, key: ApiKey, name: str) -> Accepted:
-    kept = f"{key.key_id}:{name}"
+def _send(prepared: Prepared, work: Services, key: ApiKey, kept: str) -> Accepted:
     try:
         # Whoever had this request before may have sent it, and ended before it could say so.
         return _accepted(work.sender.status(kept))

@@ -191,3 +191,18 @@ def test_what_was_sent_and_never_answered_is_not_sent_again(stage: Stage) -> Non
     assert (again.status_code, again.json()["intent"]) == (202, first.json()["intent"])
     assert "idempotency-replayed" not in again.headers
     assert len([one for one in stage.world.market.orders(stage.sold) if one.owner == made["address"]]) == 1
+
+
+def test_a_name_whose_request_is_forgotten_may_name_another(stage: Stage) -> None:
+    """An answer is kept for thirty days; after that an older request must not pass for the one that was sent now."""
+    made = new_key(stage, cash="100")
+    first = stage.post("/orders", bid(stage, tick=321), key=made["key"], Idempotency_Key="month")
+    done(stage, first)
+    of = accounts._requests.c
+    with stage.services.store.write() as connection:
+        connection.execute(delete(accounts._requests).where(of.key_id == made["key_id"], of.key == "month"))
+    other = stage.post("/orders", bid(stage, tick=322), key=made["key"], Idempotency_Key="month")
+    done(stage, other)
+    assert other.json()["intent"] != first.json()["intent"]
+    ticks = {one.tick for one in stage.world.market.orders(stage.sold) if one.owner == made["address"]}
+    assert ticks == {321, 322}
