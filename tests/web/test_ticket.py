@@ -101,6 +101,21 @@ def test_product_that_never_traded_has_a_limit_to_start_with(page: Page, stall: 
     assert float(limit.input_value()) > 0
 
 
+def test_first_choice_is_one_of_which_enough_is_offered_now_as_near_as_the_best(page: Page, stall: Stall) -> None:
+    asked = stall.paper.products[1]
+    sold_out = stall.paper.depth(asked, None) | {"asks": []}
+    page.goto("/")
+    chosen = page.locator(".option[aria-pressed=true]")
+    expect(chosen).to_have_attribute("data-key", asked.code)
+    expect(chosen).to_contain_text("units offered now")
+    page.route(f"**/products/{asked.code}/depth", lambda route: route.fulfill(json={"data": sold_out}))
+    page.reload()
+    expect(page.locator(f".option[data-key='{asked.code}']")).to_contain_text("0 units offered now")
+    [other] = [one for one in stall.paper.products if one.start_s == asked.start_s + 86_400]
+    assert (other.tier, other.area) == (asked.tier, asked.area)
+    expect(chosen).to_have_attribute("data-key", other.code)
+
+
 def untraded(stall: Stall) -> Any:
     return stall.paper.shown(stall.paper.products[1]) | {"last": None, "previous": None, "sparkline": []}
 

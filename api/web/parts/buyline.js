@@ -1,9 +1,10 @@
 // Buying in one line: words in, fields out, a price at once, and one button.
 import { h, put } from "/web/dom.js";
 import { now, tickNow } from "/web/clock.js";
+import { get } from "/web/http.js";
 import { day, hoursText, number, perReference, referencePrice, units, usd } from "/web/format.js";
 import { place, t } from "/web/i18n.js";
-import { areas } from "/web/market.js";
+import { areas, grades } from "/web/market.js";
 import { placeName, productLink, when } from "/web/names.js";
 import { convert, matching, read, reaches } from "/web/need.js";
 import { problemBox } from "/web/parts/notice.js";
@@ -24,7 +25,7 @@ function example(products) {
 
 /** The line; `products()` are those of the board. */
 export function buyLine(products) {
-  const state = { need: null, amount: null, place: undefined, start: undefined, product: null, turn: 0 };
+  const state = { need: null, amount: null, place: undefined, start: undefined, product: null, turn: 0, offered: new Map() };
   const words = h("input", { class: "need", type: "text", value: example(products()), "aria-label": t("buy.label"), autocomplete: "off", spellcheck: "false", enterkeyhint: "go" });
   const understood = h("div", { class: "understood" });
   const result = h("div", { class: "result", "aria-live": "polite" });
@@ -32,6 +33,7 @@ export function buyLine(products) {
     const mine = ++state.turn;
     try {
       await understand(state, words.value);
+      await lookAtBooks(state, products());
       if (mine !== state.turn) return;
       fields(understood, state, choose);
       choose();
@@ -44,7 +46,7 @@ export function buyLine(products) {
   const choose = () => {
     const before = state.product?.product;
     state.found = candidates(state, products());
-    if (!state.found.some((each) => each.product === state.wanted)) state.wanted = state.found[0]?.product ?? null;
+    if (!state.found.some((each) => each.product === state.wanted)) state.wanted = first(state)?.product ?? null;
     state.product = state.found.find((each) => each.product === state.wanted) ?? null;
     if (!result.hasChildNodes() || before !== state.product?.product || state.shown !== state.amount) offer(result, state, choose);
     state.shown = state.amount;
@@ -56,7 +58,7 @@ export function buyLine(products) {
   });
   const node = h("form", { class: "buyline", onsubmit: (event) => event.preventDefault() }, h("label", { class: "label", for: (words.id = "need") }, t("buy.label")), words, understood);
   search();
-  return { node: h("div", { class: "buy" }, node, result), update: () => state.amount && refreshOptions(result, state, products()) };
+  return { node: h("div", { class: "buy" }, node, result), update: () => state.amount && lookAtBooks(state, products()).then(() => refreshOptions(result, state, products())) };
 }
 
 async function understand(state, text) {
@@ -69,6 +71,22 @@ async function understand(state, text) {
 function candidates(state, products) {
   const found = matching(products, { classId: state.amount.class_id, hours: state.amount.hours, area: state.place ?? null, start_s: state.start ?? null, now_s: now() });
   return found.slice(0, 6);
+}
+
+/** How much is offered in the open round of each product that would serve: where nothing is, a bid waits. */
+async function lookAtBooks(state, products) {
+  const look = async ({ product }) => {
+    const { data } = await get(`/products/${encodeURIComponent(product)}/depth`);
+    state.offered.set(product, data.asks.reduce((sum, each) => sum + each.units, 0));
+  };
+  await Promise.all(candidates(state, products).map((each) => look(each).catch(() => null)));
+}
+
+/** The best that serves; of those as near and as sure, the first of which enough is offered now. */
+function first(state) {
+  const [best] = state.found;
+  const asNear = (each) => each.tier === best.tier && each.area?.code === best.area?.code && grades().indexOf(each.grade) >= grades().indexOf(best.grade);
+  return state.found.find((each) => asNear(each) && (state.offered.get(each.product) ?? 0) >= state.amount.units) ?? best;
 }
 
 /** What was understood, as things that can be changed. */
@@ -112,16 +130,17 @@ function options(state, choose) {
   return h(
     "div",
     { class: "options", role: "group", "aria-label": t("buy.options") },
-    state.found.map((product) => h("button", { type: "button", class: "option", "aria-pressed": String(product === state.product), "data-key": product.product, onclick: () => take(product) }, optionText(product, state.amount))),
+    state.found.map((product) => h("button", { type: "button", class: "option", "aria-pressed": String(product === state.product), "data-key": product.product, onclick: () => take(product) }, optionText(product, state))),
   );
 }
 
-function optionText(product, amount) {
+function optionText(product, { amount, offered }) {
+  const asked = offered.get(product.product);
   const total = product.last ? BigInt(product.last.price.price_micro) * BigInt(amount.units) * BigInt(amount.hours) : null;
   return [
     h("span", { class: "row tight spread" }, h("strong", {}, placeName(product.area)), h("span", { class: "number" }, product.last ? referencePrice(product.last.price, product.class_id) : "–")),
     h("small", { class: "row tight spread" }, h("span", {}, when(product)), h("span", {}, product.last ? perReference(product.class_id) : t("board.noPrice"))),
-    total === null ? null : h("small", {}, t("buy.about", { total: usd(total) })),
+    h("small", { class: "row tight spread" }, h("span", {}, total === null ? "" : t("buy.about", { total: usd(total) })), h("span", {}, asked === undefined ? "" : t("buy.offered", { units: units(asked) }))),
   ];
 }
 
@@ -130,7 +149,7 @@ function refreshOptions(box, state, products) {
   state.product = state.found.find((each) => each.product === state.wanted) ?? state.product;
   for (const button of box.querySelectorAll(".option")) {
     const product = state.found.find((each) => each.product === button.dataset.key);
-    if (product) put(button, optionText(product, state.amount));
+    if (product) put(button, optionText(product, state));
   }
 }
 

@@ -126,6 +126,7 @@ export const WORDS = {
   "need.remedy": "Say it like this: 8x H100, 24h, Frankfurt, tomorrow. A day may be a date: 2026-12-01.",
   "buy.options": "Products that serve",
   "buy.about": "about {total} at the last price",
+  "buy.offered": "{units} offered now",
   "buy.nothing": "Nothing of this kind trades yet.",
   "buy.first": "Be the first to ask for it",
   "col.product": "Product",

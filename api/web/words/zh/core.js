@@ -126,6 +126,7 @@ export const WORDS = {
   "need.remedy": "请这样写：8 块 H100，24 小时，法兰克福，明天。日期可写作 2026-12-01。",
   "buy.options": "可用的产品",
   "buy.about": "按上次价格约 {total}",
+  "buy.offered": "现有供给 {units}",
   "buy.nothing": "这类产品还没有交易。",
   "buy.first": "成为第一个求购者",
   "col.product": "产品",
