@@ -2,12 +2,16 @@
 
 from dataclasses import replace
 from fractions import Fraction
+from typing import Any
 
 import pytest
 
-from ledger.dispatch.offers import MarketNow, market_supplies, read_market, with_waste
+from ledger.dispatch import offers
+from ledger.dispatch.offers import MarketNow, Offered, Shelf, market_supplies, read_market, with_waste
 from ledger.dispatch.problem import JobSpec, Latencies, Supply
+from ledger.model import Kind
 from ledger.product import Product
+from ledger.store.records import OrderRow, SiteRow
 from tests.bazaar import AREAS, FRANKFURT, TOKYO, VIRGINIA, Bazaar, metro, wide
 from tests.world import BUYER
 
@@ -180,3 +184,158 @@ def test_sites_that_are_left_alone_sell_nothing(fair: Bazaar, out: bool) -> None
     job = fair.job(100, 1, room=10)
     found, _ = supplied(read(fair, [job], without=[site] if out else []), [job])
     assert len(found) == (0 if out else 1)
+
+
+# ---- on paper: a market of values alone
+
+HOUR = 500_000
+METRO_OF = {1: FRANKFURT, 2: FRANKFURT, 3: TOKYO}
+
+
+def on_paper(**shelves: tuple[Shelf, tuple[Offered, ...]]) -> MarketNow:
+    """A market of these products and what is offered of each; site 3 is in Tokyo, 1 and 2 are in Frankfurt."""
+    sites = {n: SiteRow(n, "", "", 1, 1, metro, 0, "", 9_000, 3, 2**40, 0, 0) for n, metro in METRO_OF.items()}
+    found = {shelf.product.id: (shelf, offered) for shelf, offered in shelves.values()}
+    books, offered = ({number: row[place] for number, row in found.items()} for place in (0, 1))
+    return MarketNow(1, "0x", 0, 1, books, offered, sites)  # type: ignore[arg-type]
+
+
+def shelf(product: Product, **more: Any) -> Shelf:
+    return Shelf(product, 1, 1, 1, False, (), **({"owed": {}, "last_price_micro": None} | more))
+
+
+def work(units: int = 100, **more: Any) -> JobSpec:
+    said = {"earliest_hour": HOUR, "deadline_hour": HOUR + 8, "limit_micro": 10**6} | more
+    return JobSpec("job", 1, units, 1, **said)
+
+
+def sold(now: MarketNow, *jobs: JobSpec, **said: Any) -> list[tuple[int, int, int, int, bool]]:
+    """Supplies as (site, hour from the first, units, price, held), in their order."""
+    supplies, _ = market_supplies(now, jobs or (work(),), AREAS, LATENCIES, **said)
+    return [(one.site, one.hour - HOUR, one.units, one.price_micro, one.held) for one in supplies]
+
+
+def test_waste_makes_a_used_hour_dearer_by_no_less_than_it_costs() -> None:
+    for price_micro in range(1, 8):
+        for waste in (Fraction(1), Fraction(4, 3), Fraction(24, 7)):
+            found = shelf(wide(HOUR), waste=waste).price_micro(price_micro)
+            assert found - 1 < price_micro * waste <= found
+
+
+def test_so_many_units_of_a_window_are_bought_and_the_cheapest_first() -> None:
+    now = on_paper(only=(shelf(wide(HOUR)), (Offered(1, 50, 9), Offered(2, 40, 7), Offered(3, 30, 8))))
+    product = wide(HOUR).id
+    for cap, found in (
+        (39, [(2, 39)]),
+        (40, [(2, 40)]),
+        (75, [(2, 40), (3, 30), (1, 5)]),
+        (999, [(2, 40), (3, 30), (1, 50)]),
+    ):
+        capped = with_waste(now, {}, {product: cap})
+        assert [(site, units) for site, _, units, *_ in sold(capped)] == found, cap
+    # What was capped before is capped no more where nothing says so.
+    assert len(sold(with_waste(with_waste(now, {}, {product: 1}), {}, {}))) == 3
+
+
+def test_only_hours_of_the_window_that_some_job_may_use_are_supply() -> None:
+    now = on_paper(only=(shelf(wide(HOUR - 2, 6)), (Offered(1, 50, 9),)))
+    hours = [hour for _, hour, *_ in sold(now, work(earliest_hour=HOUR + 1), work(deadline_hour=HOUR + 3))]
+    assert hours == [0, 1, 2, 3]
+    assert [hour for _, hour, *_ in sold(now, work(earliest_hour=HOUR + 1, deadline_hour=HOUR + 3))] == [1, 2]
+
+
+def test_what_is_left_out_is_not_bought_and_what_is_held_of_it_is_used() -> None:
+    one = shelf(wide(HOUR), owed={1: 70}, held_units=60)
+    now = on_paper(only=(one, (Offered(2, 50, 9),)))
+    assert sold(now) == [(1, 0, 60, 0, True), (2, 0, 50, 9, False)]
+    assert sold(now, left_out=[wide(HOUR).id]) == [(1, 0, 60, 0, True)]
+    assert sold(now, closed={(2, HOUR), (1, HOUR)}) == [(1, 0, 60, 0, True)]
+
+
+def test_what_was_paid_for_what_is_held_counts_as_less_than_anything_that_is_sold() -> None:
+    held = shelf(wide(HOUR), owed={1: 70}, held_units=60, paid_micro=20)
+    other = shelf(wide(HOUR + 1), waste=Fraction(2))
+    for asked, counts in ((5, 9), (9, 17), (10, 19), (11, 20), (90, 20), (0, 0)):
+        now = on_paper(held=(held, ()), other=(other, (Offered(2, 5, asked + 3), Offered(3, 5, asked))))
+        [(_, _, _, price_micro, is_held)] = [row for row in sold(now) if row[1] == 0]
+        assert (price_micro, is_held) == (counts, True), asked
+    # What is used of a window that is held costs what it cost, however much of it is not used.
+    now = on_paper(held=(replace(held, waste=Fraction(3)), ()))
+    assert sold(now) == [(1, 0, 60, 20, True)]
+    # Where it is left out, nothing is compared with.
+    now = on_paper(held=(held, ()), other=(other, (Offered(2, 5, 3),)))
+    assert sold(now, left_out=[wide(HOUR + 1).id]) == [(1, 0, 60, 20, True)]
+
+
+def test_held_units_lie_where_jobs_are_near_then_open_then_delivered_then_owed_most() -> None:
+    def sites(weights: dict[int, int], closed: set[tuple[int, int]], owed: dict[int, int], job: JobSpec) -> list[int]:
+        now = on_paper(only=(shelf(wide(HOUR), owed=owed, held_units=sum(owed.values()) - 1), ()))
+        return [site for site, *_ in sold(now, job, weights=weights, closed=closed)]
+
+    far = LATENCIES.one_way_us(TOKYO, FRANKFURT)
+    near, anywhere = (work(metro=FRANKFURT, latency_max_us=bound) for bound in (20_000, far))
+    assert sites({}, set(), {1: 5, 2: 6, 3: 9}, near) == [2, 1, 3]
+    assert sites({}, set(), {1: 5, 2: 6, 3: 9}, anywhere) == [3, 2, 1]
+    assert sites({2: 9_000}, set(), {1: 5, 2: 6, 3: 4}, near) == [1, 2, 3]
+    assert sites({1: 9_000}, {(2, HOUR)}, {1: 5, 2: 6, 3: 4}, near) == [1, 2, 3]
+    assert sites({}, {(1, HOUR), (2, HOUR)}, {1: 5, 2: 6, 3: 4}, near) == [2, 1, 3]
+    assert sites({}, set(), {2: 5, 1: 5}, near) == [1, 2]
+
+
+def test_what_is_bought_is_as_far_as_whoever_may_owe_it_and_what_is_held_as_its_own_site() -> None:
+    one = shelf(wide(HOUR), owed={3: 70}, held_units=10)
+    job = work(metro=FRANKFURT, latency_max_us=1)
+    supplies, latencies = market_supplies(on_paper(only=(one, (Offered(1, 5, 9),))), [job], AREAS, LATENCIES)
+    ways = {one.held: latencies.one_way_us(one.metro, FRANKFURT) for one in supplies}
+    assert ways == dict.fromkeys((True, False), LATENCIES.one_way_us(TOKYO, FRANKFURT))
+    here = replace(one, owed={1: 70, 3: 70})
+    supplies, latencies = market_supplies(on_paper(only=(here, (Offered(1, 5, 9),))), [job], AREAS, LATENCIES)
+    ways = {one.held: latencies.one_way_us(one.metro, FRANKFURT) for one in supplies}
+    assert ways[True] == LATENCIES.one_way_us(FRANKFURT, FRANKFURT) < ways[False]
+    # Its tier promises 10 ms: one that lies nearer is no farther for it.
+    tight = shelf(metro(HOUR, FRANKFURT))
+    supplies, latencies = market_supplies(on_paper(only=(tight, (Offered(1, 5, 9),))), [job], AREAS, LATENCIES)
+    assert latencies.one_way_us(supplies[0].metro, FRANKFURT) == LATENCIES.one_way_us(FRANKFURT, FRANKFURT) < 10_000
+
+
+def test_weights_are_of_what_is_bought() -> None:
+    one = shelf(wide(HOUR), owed={1: 70}, held_units=10)
+    now = on_paper(only=(one, (Offered(1, 5, 9), Offered(2, 5, 9))))
+    supplies, _ = market_supplies(now, [work()], AREAS, LATENCIES, weights={1: 8_000})
+    assert [(one.site, one.held, one.weight_bp) for one in supplies] == [
+        (1, True, 10_000),
+        (1, False, 8_000),
+        (2, False, 10_000),
+    ]
+
+
+def row(kind: Kind, units: int, filled: int = 0, site: int = 0, round_: int = 7, owner: str = "0xa") -> OrderRow:
+    return OrderRow(
+        wide(HOUR).id, round_, 0, kind, owner, site, 5, 50, units, 0, 0, filled, False, 0, "0x", 1, 1
+    )  # fmt: skip
+
+
+def test_an_ask_is_at_the_sites_that_owe_most_and_each_unit_owed_is_sold_once() -> None:
+    def there(*rows: OrderRow, expected: bool = False, **said: Any) -> list[tuple[int, int]]:
+        one = replace(shelf(wide(HOUR), owed={1: 30, 2: 50, 3: 30}), expected=expected)
+        found = offers._offered(one, rows, said.get("owner", ""), said.get("without", ()))
+        return [(each.site, each.units) for each in found]
+
+    assert there(row(Kind.ASK, 60)) == [(2, 50), (1, 10)]
+    assert there(row(Kind.ASK, 60), row(Kind.ASK, 60)) == [(2, 50), (1, 10), (3, 30), (1, 20)]
+    assert there(row(Kind.ASK, 999), row(Kind.ASK, 1)) == [(2, 50), (1, 30), (3, 30)]
+    # Who is left out sells nothing, and what they owe is nobody else's to sell.
+    assert there(row(Kind.ASK, 90), without=[2]) == [(1, 30), (3, 10)]
+    assert there(row(Kind.OFFER, 7, site=2), without=[2]) == there(row(Kind.BID, 7)) == []
+    assert there(row(Kind.ASK, 7), row(Kind.OFFER, 7, site=3), owner="0xa") == []
+    # Of an earlier round what was not sold then is taken to come again.
+    assert there(row(Kind.OFFER, 70, 30, site=2), row(Kind.ASK, 9, 9), expected=True) == [(2, 40)]
+    assert there(row(Kind.OFFER, 70, 30, site=2)) == [(2, 70)]
+
+
+def test_the_last_round_in_which_somebody_sells_counts() -> None:
+    old, bid, new = row(Kind.OFFER, 5, site=1, round_=6), row(Kind.BID, 5), row(Kind.ASK, 5)
+    assert offers._chosen([old, bid, new], 7) == ([bid, new], 7)
+    assert offers._chosen([old, bid], 7) == ([old], 6)
+    assert offers._chosen([bid], 7) == ([bid], 7)
+    assert offers._chosen([], 7) == ([], 7)

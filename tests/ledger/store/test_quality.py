@@ -279,3 +279,14 @@ def test_records_of_a_thousand_sites_are_read_at_once() -> None:
     assert len(records) == 1_000
     assert {len(one.standings) for one in records.values()} == {50} != {WINDOWS_MAX}
     assert took_s < 20
+
+
+def test_shares_are_rounded_down_and_what_was_delivered_lately_counts_twice() -> None:
+    assert Uptime(1, 3, 2).share_bp == 6_666
+    assert standing(2, 1)[0] == 6_666
+    good = tiny_records()[3]
+    hour = good.attested_units * 1_000
+    failed = replace(good, failed_milli_hours=hour, delivered_milli_hours=hour)
+    assert delivery_weight(failed) == 6_666
+    lately = replace(failed, uptimes=(*good.uptimes[:-1], Uptime(30, hour, hour)))
+    assert delivery_weight(lately) == 7_500
