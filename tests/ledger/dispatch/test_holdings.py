@@ -39,7 +39,7 @@ def test_units_bought_are_those_filled_and_split_less_those_redeemed() -> None:
         product(3): 30 - 10,
         product(4): 30,
     }
-    assert held_units([split(30, state=StepState.REFUSED)]) == Counter()
+    assert held_units([split(30, state=StepState.REFUSED), redeemed(5, state=StepState.REFUSED)]) == Counter()
 
 
 def test_units_in_an_ask_are_not_at_hand_and_are_unused_until_they_are_sold() -> None:
@@ -75,6 +75,10 @@ def test_sites_that_failed_are_left_alone_for_a_while() -> None:
     assert cooling([failed], end_s) == [1]
     assert cooling([failed], end_s + COOL_OFF_HOURS * SECONDS_PER_HOUR) == []
     assert cooling([redeemed(40, state=StepState.DONE, delivered_milli=40_000, refund_micro=0)], end_s) == []
+
+
+def test_what_was_sold_is_no_sites_failure() -> None:
+    assert cooling([asked(40, 40, 9)], Product.from_id(product()).end_s) == []
 
 
 def test_price_of_an_hour_is_that_of_its_own_bids_before_that_of_its_window() -> None:
