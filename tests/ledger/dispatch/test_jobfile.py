@@ -243,3 +243,43 @@ def test_any_text_is_read_or_refused_by_name_of_cell(rows: list[list[str]]) -> N
         assert all(column in COLUMNS for _, column, _ in error.cells)
     else:
         assert all(job.units * job.hours > 0 and job.limit_micro > 0 for job in found)
+
+
+@pytest.mark.parametrize(
+    ("least", "more", "column"),
+    [
+        ({"hours": "5h", "deadline": "+5h"}, {"hours": "5h", "deadline": "+4h"}, "deadline"),
+        ({"units": "4_294_967_295 units"}, {"units": "4_294_967_296 units"}, "units"),
+        ({"hours": "10000h", "deadline": "+10000h"}, {"hours": "10001h"}, "hours"),
+        ({"deadline": "+10000h"}, {"deadline": "+10001h"}, "deadline"),
+        ({"deadline": "+1h"}, {"deadline": "+0h"}, "deadline"),
+        ({"earliest": "today 24:00"}, {"earliest": "today 24:01"}, "earliest"),
+        ({"earliest": "Tomorrow 23:59"}, {"earliest": "tomorrow 23:60"}, "earliest"),
+        ({"earliest": "TODAY 24:00"}, {"earliest": "today 25:00"}, "earliest"),
+        ({"units": "500 units, 6h", "hours": "6h"}, {"units": "500 units, 6h", "hours": "7h"}, "units"),
+        ({"units": "1 unit"}, {"units": "0.9 units"}, "units"),
+        ({"name": "x" * 200}, {"name": "x" * 201}, "name"),
+        ({"gang": "YES"}, {"gang": "yess"}, "gang"),
+        ({"gang": "No"}, {"gang": "noo"}, "gang"),
+        ({"latency_ms": "12.5", "metro": "Frankfurt"}, {"latency_ms": "12.5555", "metro": "Frankfurt"}, "latency_ms"),
+        ({"price": "0.000001"}, {"price": "0.0000001"}, "price"),
+        ({}, {"colour": "red"}, "colour"),
+    ],
+    ids=str,
+)
+def test_the_very_bound_of_a_cell_is_read_and_what_is_beyond_it_is_named(
+    least: dict[str, str], more: dict[str, str], column: str
+) -> None:
+    cells = {"units": "10", "price": "0.003"}
+    job_of(cells | least, AREAS, STANDARD, NOW_S)
+    with pytest.raises(BadJobs) as caught:
+        job_of(cells | more, AREAS, STANDARD, NOW_S)
+    assert [name for _, name, _ in caught.value.cells] == [column]
+
+
+def test_cells_mean_what_they_say_to_the_unit() -> None:
+    assert one(units="10", latency_ms="12.5", metro="Frankfurt").latency_max_us == 12_500
+    assert (one(units="10", gang="X").gang, one(units="10", gang="FALSE").gang) == (True, False)
+    assert [job.name for job in read("name,units\na,1\nA,2\n")] == ["a", "A"]
+    assert one(units="10", hours="3h").deadline_hour == NOW_HOUR + 1 + 3 + SLACK_HOURS
+    assert one(units="10", earliest="Tomorrow 08:00").earliest_hour == parse_hour("2026-01-21 08:00")
