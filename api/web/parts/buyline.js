@@ -9,7 +9,7 @@ import { placeName, productLink, when } from "/web/names.js";
 import { convert, matching, read, reaches } from "/web/need.js";
 import { problemBox } from "/web/parts/notice.js";
 import { paused, select } from "/web/parts/fields.js";
-import { ticket } from "/web/parts/ticket.js";
+import { presetMicro, ticket } from "/web/parts/ticket.js";
 
 const DAY_S = 86400;
 
@@ -25,7 +25,7 @@ function example(products) {
 
 /** The line; `products()` are those of the board. */
 export function buyLine(products) {
-  const state = { need: null, amount: null, place: undefined, start: undefined, product: null, turn: 0, offered: new Map() };
+  const state = { need: null, amount: null, place: undefined, start: undefined, product: null, turn: 0, offered: new Map(), within: new Map() };
   const words = h("input", { class: "need", type: "text", value: example(products()), "aria-label": t("buy.label"), autocomplete: "off", spellcheck: "false", enterkeyhint: "go" });
   const understood = h("div", { class: "understood" });
   const result = h("div", { class: "result", "aria-live": "polite" });
@@ -75,18 +75,20 @@ function candidates(state, products) {
 
 /** How much is offered in the open round of each product that would serve: where nothing is, a bid waits. */
 async function lookAtBooks(state, products) {
-  const look = async ({ product }) => {
-    const { data } = await get(`/products/${encodeURIComponent(product)}/depth`);
-    state.offered.set(product, data.asks.reduce((sum, each) => sum + each.units, 0));
+  const look = async (product) => {
+    const { data } = await get(`/products/${encodeURIComponent(product.product)}/depth`);
+    state.offered.set(product.product, data.asks.reduce((sum, each) => sum + each.units, 0));
+    const most = presetMicro(product);
+    state.within.set(product.product, data.asks.reduce((sum, each) => sum + (most === null || each.price.price_micro <= most ? each.units : 0), 0));
   };
   await Promise.all(candidates(state, products).map((each) => look(each).catch(() => null)));
 }
 
-/** The best that serves; of those as near and as sure, the first of which enough is offered now. */
+/** The best that serves; of those as near and as sure, the first of which enough is offered at the limit that it is preset with. */
 function first(state) {
   const [best] = state.found;
   const asNear = (each) => each.tier === best.tier && each.area?.code === best.area?.code && grades().indexOf(each.grade) >= grades().indexOf(best.grade);
-  return state.found.find((each) => asNear(each) && (state.offered.get(each.product) ?? 0) >= state.amount.units) ?? best;
+  return state.found.find((each) => asNear(each) && (state.within.get(each.product) ?? 0) >= state.amount.units) ?? best;
 }
 
 /** What was understood, as things that can be changed. */

@@ -184,6 +184,12 @@ function suggested(product, side) {
   return limitText(product, micro, side === "buy" && !above);
 }
 
+/** The limit that a buyer is preset with, in micro per unit-hour; null where nothing has traded. */
+export function presetMicro(product) {
+  const limit = suggested(product, "buy");
+  return limit ? Math.round((Number(limit) * 1e6) / referenceOf(product.class_id)) : null;
+}
+
 /** A limit per hour of the reference, a little above the price where `above` says so. */
 function limitText(product, micro, above) {
   const value = (BigInt(micro) * BigInt(referenceOf(product.class_id)) * BigInt(above ? 10_000 + BUFFER_BP : 10_000)) / 10_000n;
