@@ -21,7 +21,7 @@ from ledger.dispatch.jobfile import (
 )
 from ledger.dispatch.problem import JobSpec
 from ledger.errors import BadJobs, InputError
-from ledger.product import Grade
+from ledger.product import Grade, class_id_of
 from ledger.standard import load_standard
 from ledger.units import SECONDS_PER_HOUR, parse_hour
 
@@ -283,3 +283,6 @@ def test_cells_mean_what_they_say_to_the_unit() -> None:
     assert [job.name for job in read("name,units\na,1\nA,2\n")] == ["a", "A"]
     assert one(units="10", hours="3h").deadline_hour == NOW_HOUR + 1 + 3 + SLACK_HOURS
     assert one(units="10", earliest="Tomorrow 08:00").earliest_hour == parse_hour("2026-01-21 08:00")
+    of_class = {name: one(units="10", price="0.003", **{"class": name}).class_id for name in ("AI_LARGE", "HPC")}
+    assert of_class == {name: class_id_of(name) for name in of_class}
+    assert of_class["AI_LARGE"] != of_class["HPC"]
