@@ -154,7 +154,9 @@ def test_only_jobs_that_are_alike_in_every_column_are_one_group(name: str) -> No
     plan = make_plan(jobs, supplies, LATENCIES)
     found = verify(jobs, supplies, LATENCIES, plan)
     assert found == []
-    assert Rule.GROUP in broken(Instance(jobs, supplies), plan, group_of=np.array([0, 0]))
+    one = {"group_of": np.array([0, 0]), "flow_group": np.zeros_like(plan.certificate.flow_group)}
+    due = np.minimum(plan.certificate.due_group, 0)
+    assert Rule.GROUP in broken(Instance(jobs, supplies), plan, **one, due_group=due)
 
 
 def test_a_divisible_job_in_no_group_is_refused_and_so_is_a_gang_in_one() -> None:
