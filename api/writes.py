@@ -66,6 +66,7 @@ class Previewed(OrderFacts):
     gas: int | None
     fee_wei: str | None = Field(description="what the gas may cost at most, in wei, a decimal text")
     refusal: Problem | None
+    notes: list[str] = Field(default=[], description="what one may want to think over before")
     limit_left_micro: Micro | None = Field(default=None, description="what the API key may still spend today")
     body: dict[str, Any]
 
@@ -142,6 +143,7 @@ def preview(prepared: Prepared, work: Services, caller: Caller) -> Previewed:
         gas=found.gas,
         fee_wei=None if found.fee_wei is None else str(found.fee_wei),
         refusal=None if found.refusal is None else problem_of(found.refusal),
+        notes=list(found.notes),
         limit_left_micro=None if left is None else micro(left),
         body=dict(prepared.body),
         **dict(prepared.facts()),

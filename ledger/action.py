@@ -36,7 +36,7 @@ class Costs:
 @dataclass(frozen=True, slots=True)
 class Preview:
     """What an action would do: its costs; why it would be refused, or None; the gas it may burn and what that costs
-    at most. `result` is what the contract would return."""
+    at most. `result` is what the contract would return; `notes` are what a person may want to think over before."""
 
     title: str
     costs: Costs
@@ -44,6 +44,7 @@ class Preview:
     result: Any = None
     gas: int | None = None
     fee_wei: int | None = None
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +64,7 @@ class Action(Generic[T]):
     sender: Sender
     value_of: Callable[[Receipt], T]
     costs: Callable[[], Costs] = Costs
+    notes: Callable[[], tuple[str, ...]] = tuple
 
     def preview(self, owner: str) -> Preview:
         """What would happen if `owner` did it now: nothing is signed or sent. Raises only Unavailable."""
@@ -70,10 +72,11 @@ class Action(Generic[T]):
         try:
             costs = self.costs()
             quote = self.sender.chain.quote(self.call, owner)
+            notes = self.notes()
         except Reverted as reason:
             return Preview(self.title, costs, reason)
         unsigned = self.sender.priced(self.call, owner, quote)
-        return Preview(self.title, costs, None, quote.result, unsigned.gas, unsigned.gas * unsigned.max_fee_wei)
+        return Preview(self.title, costs, None, quote.result, unsigned.gas, unsigned.gas * unsigned.max_fee_wei, notes)
 
     def build(self, owner: str) -> UnsignedTransaction:
         """The transaction for the owner's wallet to sign and send. Raises Reverted for one that would fail."""

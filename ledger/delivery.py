@@ -10,7 +10,7 @@ from ledger.abi import Call
 from ledger.action import Action, Costs
 from ledger.artifacts import Deployment
 from ledger.chain import Chain
-from ledger.product import Product
+from ledger.product import ComputeClass, Product
 from ledger.rpc import Receipt
 from ledger.sending.sender import Sender
 from ledger.units import format_milli_units, format_units, share_up
@@ -58,7 +58,18 @@ class Delivery(View):
         """
         call = self.call("Delivery", "redeem", product.id, site, units, keccak(job) if job_hash is None else job_hash)
         title = f"Redeem {format_units(units)} of {product.code} at site {site}"
-        return Action(title, call, self.sender, self.said("Redeemed", "lease"))
+
+        def notes() -> tuple[str, ...]:
+            at = self.site(site)
+            if at.class_id == ComputeClass.GENERAL or units >= at.device_units:
+                return ()
+            return (
+                f"{format_units(units)} are less than one {at.device} of site {site}, which counts "
+                f"{format_units(at.device_units)}: a provider that gives whole devices runs no job on less, and is "
+                "paid for the time.",
+            )
+
+        return Action(title, call, self.sender, self.said("Redeemed", "lease"), notes=notes)
 
     def report(self, lease: int, delivered_milli: int, usage_root: bytes = NO_READINGS) -> Action[None]:
         """The provider states what it delivered: milli-units, averaged over the window."""

@@ -123,6 +123,11 @@ class Site:
     grade: int = 0
     valid_until_s: int = 0
 
+    @property
+    def device_units(self) -> int:
+        """What one of its devices counts, rounded up."""
+        return -(-self.attested_units // self.devices)
+
 
 @dataclass(frozen=True, slots=True)
 class Obligation:

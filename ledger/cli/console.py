@@ -102,6 +102,8 @@ class Console:
             # The number of a slot that may be another one by then is for machines.
             facts |= {"result": preview.result} if self._as_json and preview.result is not None else {}
             facts |= {"gas at most": preview.gas, "fee at most": self._fee(preview.fee_wei or 0)}
+            if preview.notes:
+                facts |= {"notes": list(preview.notes)} if self._as_json else {"note": " ".join(preview.notes)}
         else:
             facts |= {"refused": preview.refusal.problem, "what to do": preview.refusal.remedy}
         self.record(f"Preview: {preview.title} (nothing was sent)", facts)

@@ -42,6 +42,14 @@ def test_preview_says_what_it_would_cost_and_gives_a_body_to_post(stage: Stage) 
     assert looked["title"].startswith("Bid for 100 units")
 
 
+def test_preview_says_what_one_may_want_to_think_over(stage: Stage) -> None:
+    site, product = stage.world.site(), stage.world.product()
+    stage.world.sell(site, product, 100)
+    body = {"product": product.code, "site": site, "units": 10, "owner": stage.world.buyer.address}
+    [note] = stage.post("/leases/preview", body).json()["notes"]
+    assert "10 units are less than one H100 SXM" in note
+
+
 def test_preview_says_why_not_and_by_how_much(stage: Stage) -> None:
     looked = stage.post("/orders/preview", bid(stage, owner=STRANGER)).json()
     refusal = looked["refusal"]

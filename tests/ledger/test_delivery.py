@@ -36,6 +36,17 @@ def test_redeem_says_what_the_site_owes(world: World) -> None:
     assert "owes 200 units" in refused.remedy
 
 
+def test_a_preview_says_where_units_are_less_than_one_device(world: World) -> None:
+    site, product = world.site(), world.product()
+    world.sell(site, product, 2_000)
+    some, whole = (
+        world.delivery.redeem(product, site, units).preview(world.buyer.address).notes for units in (999, 1_000)
+    )
+    assert "999 units are less than one H100 SXM" in some[0]
+    assert "counts 1,000 units" in some[0]
+    assert whole == ()
+
+
 def test_accepted_report_pays_the_provider_at_once(world: World) -> None:
     lease, product = world.lease(UNITS)
     bond_micro = bond_of(world, lease)

@@ -116,6 +116,12 @@ def test_units_are_used_where_they_are_owed_best_site_first(page: Page, stall: S
     expect(site.locator("option").last).to_contain_text("announced downtime 1 h")
     amount = page.locator("dialog input[type=number]")
     expect(amount).to_have_value("8000")
+    amount.fill("10")
+    expect(page.locator("dialog")).to_contain_text(
+        "Less than one H100 SXM5 80GB of this site, which counts 1,000 units"
+    )
+    amount.fill("8000")
+    expect(page.locator("dialog")).not_to_contain_text("Less than one")
     site.select_option("2")
     expect(amount).to_have_value("6000")
     amount.fill("9000")

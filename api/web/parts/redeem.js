@@ -51,8 +51,18 @@ function form(product, sites, dialog, again) {
   site.addEventListener("change", most);
   const held = h("small", { class: "bad" });
   const tooMany = () => put(held, Number(amount.value) > product.units ? t("redeem.tooMany", { held: units(product.units) }) : Number(amount.value) > Number(amount.max) ? t("redeem.tooManyHere", { owed: units(Number(amount.max)) }) : "");
-  amount.addEventListener("input", tooMany);
-  site.addEventListener("change", tooMany);
+  // A provider that gives whole devices runs no job on less than one, and is paid for the time.
+  const little = h("small", { class: "warn" });
+  const tooFew = () => {
+    const at = ranked.find((each) => String(each.site) === site.value);
+    const least = at?.class === "GENERAL" ? 0 : Math.ceil((at?.attested_units ?? 0) / Math.max(1, at?.devices ?? 1));
+    put(little, Number(amount.value) < least ? t("redeem.tooFew", { device: at.device, units: units(least) }) : "");
+  };
+  for (const check of [tooMany, tooFew]) {
+    amount.addEventListener("input", check);
+    site.addEventListener("change", check);
+  }
+  tooFew();
   const job = h("input", { type: "text", class: "mono", placeholder: t("redeem.jobExample"), autocomplete: "off", spellcheck: "false" });
   const button = h("button", { class: "primary wide" }, t("redeem.do"));
   const submit = async (event) => {
@@ -67,5 +77,5 @@ function form(product, sites, dialog, again) {
     dialog.close();
     await again?.();
   };
-  return h("form", { class: "stack", onsubmit: submit }, h("p", { class: "muted" }, t("redeem.lead")), field(t("redeem.where"), site), field(t("ticket.units"), amount), h("p", { "aria-live": "polite" }, held), field(t("redeem.job"), job, t("redeem.jobHint")), button);
+  return h("form", { class: "stack", onsubmit: submit }, h("p", { class: "muted" }, t("redeem.lead")), field(t("redeem.where"), site), field(t("ticket.units"), amount), h("p", { "aria-live": "polite" }, held, little), field(t("redeem.job"), job, t("redeem.jobHint")), button);
 }

@@ -1,6 +1,7 @@
 """The same facts for people and for machines, and an exit code for each kind of failure."""
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -102,6 +103,11 @@ def test_preview_names_costs_or_the_refusal(capsys: pytest.CaptureFixture[str]) 
     shown = capsys.readouterr().out
     assert "1.50 USD" in shown
     assert "0.000001000 of the chain's coin" in shown
+    noted = replace(good, notes=("Think of this.",))
+    Console(as_json=True).preview(noted)
+    assert json.loads(capsys.readouterr().out)["notes"] == ["Think of this."]
+    Console(as_json=False).preview(noted)
+    assert "Think of this." in capsys.readouterr().out
     Console(as_json=False).preview(Preview("Bid", Costs(), refusal("Exchange_OrdersPaused", {})))
     assert "OrdersPaused" in capsys.readouterr().out
 

@@ -3,6 +3,7 @@ export const WORDS = {
   "redeem.use": "Use",
   "redeem.tooMany": "More than you hold: at most {held}.",
   "redeem.tooManyHere": "More than this site owes: at most {owed}.",
+  "redeem.tooFew": "Less than one {device} of this site, which counts {units}: a provider that gives whole devices runs no job on less, and is paid for the time.",
   "redeem.title": "Use your units",
   "redeem.lead": "Units become a lease at one site. Not delivered is refunded, with a margin.",
   "redeem.where": "Site",

@@ -3,6 +3,7 @@ export const WORDS = {
   "redeem.use": "使用",
   "redeem.tooMany": "超过您持有的数量：最多 {held}。",
   "redeem.tooManyHere": "超过该站点所欠的数量：最多 {owed}。",
+  "redeem.tooFew": "少于该站点的一台 {device}（相当于 {units}）：只提供整台设备的提供商不会在更少的份额上运行作业，而时间仍会计费。",
   "redeem.title": "使用您的单位",
   "redeem.lead": "单位在一个站点变为租约。未交付的部分连同赔偿金退还。",
   "redeem.where": "站点",
