@@ -3,10 +3,12 @@
 import json
 import os
 import re
+import stat
 from base64 import b64encode
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from secrets import token_hex
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
@@ -72,11 +74,17 @@ class FolderJobs:
 
     def document(self, job_hash: bytes) -> bytes | None:
         try:
-            with (self._folder / "jobs" / f"0x{job_hash.hex()}.json").open("rb") as file:
-                return file.read(BYTES_MAX + 1)
+            # The folder is the holders' too: what stands there may be a link, or a pipe into which nobody ever writes.
+            path = self._folder / "jobs" / f"0x{job_hash.hex()}.json"
+            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+            with os.fdopen(descriptor, "rb") as file:
+                return file.read(BYTES_MAX + 1) if stat.S_ISREG(os.fstat(descriptor).st_mode) else None
         except FileNotFoundError:
             return None
         except OSError as error:
+            if os.access(self._folder / "jobs", os.R_OK | os.X_OK):
+                # A folder, a link, a file that nobody may read: whoever put that there has no document there.
+                return None
             raise _trouble(str(self._folder), error.strerror or "it cannot be read") from None
 
     def put_document(self, content: bytes) -> bytes:
@@ -97,8 +105,10 @@ class FolderJobs:
         path = self._folder / name
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            new = path.with_suffix(f".{os.getpid()}.new")
-            new.write_bytes(content)
+            # Under a name that nobody can have put a link at before.
+            new = path.with_suffix(f".{token_hex(8)}.new")
+            with new.open("xb") as file:
+                file.write(content)
             new.replace(path)
         except OSError as error:
             raise _trouble(str(self._folder), error.strerror or "it cannot be written") from None

@@ -6,6 +6,7 @@ long as it was held.
 """
 
 import json
+import signal
 import time
 from collections.abc import Callable
 from decimal import Decimal
@@ -21,6 +22,7 @@ from ledger.agent.folder import LOG_BYTES_MAX
 from ledger.agent.manifest import GPU, files_of, job_of
 from ledger.errors import InputError, Unavailable
 
+_EVICTED = "Evicted"
 _TIMEOUT_S = 30
 _CONFLICT, _MISSING, _BUSY = 409, 404, 429
 _NOT_ALLOWED = (401, 403)
@@ -92,7 +94,7 @@ class KubernetesExecutor:
         if ended := _noted(folder, "ended"):
             return _progress_of(ended)
         job, pod = self._job(name), self._pod(name)
-        progress = _progress(job, pod, _usage_of(_noted(folder, "usage")))
+        progress = _progress(job, pod, _usage_of(_noted(folder, "usage")), self._image)
         if _noted(folder, "stopped"):
             progress = Progress(RunState.DONE, progress.usage, text="stopped")
         if progress.state is RunState.RUNNING:
@@ -170,13 +172,15 @@ class KubernetesExecutor:
 # ---- how it does
 
 
-def _progress(job: Any, pod: Any, before: Usage) -> Progress:
-    """What Job and pod say together; `before` is what was used when the pod was last seen."""
+def _progress(job: Any, pod: Any, before: Usage, image: str) -> Progress:
+    """What Job and pod say together; `before` is what was used when the pod was last seen, `image` the site's own."""
     state = _container_state(pod)
     ended = state.terminated if state else None
     usage = _used(pod, state) or before
     if gone := _gone(job, pod):
         return Progress(RunState.LOST, usage, text=gone)
+    if pod is not None and pod.status.phase == "Failed" and pod.status.reason == _EVICTED:
+        return Progress(RunState.FAILED, usage, -signal.SIGKILL, "killed: it wrote more than it may to the disk")
     if ended is not None:
         return _by_itself(ended, usage)
     if over := _condition(job, "Complete") or _condition(job, "Failed"):
@@ -184,7 +188,10 @@ def _progress(job: Any, pod: Any, before: Usage) -> Progress:
     if pod is not None and pod.status.phase == "Running":
         return Progress(RunState.RUNNING, usage)
     waiting = state.waiting if state else None
-    return Progress(RunState.QUEUED, usage, text=waiting.reason or "" if waiting else "no node yet")
+    # What it has is held for it; that an image of the holder's cannot be had, or is large, is no fault of the site.
+    held = pod is not None and _condition(pod, "PodScheduled") and pod.spec.containers[0].image != image
+    text = waiting.reason or "" if waiting else "no node yet"
+    return Progress(RunState.RUNNING if held else RunState.QUEUED, usage, text=text)
 
 
 def _without_pod(over: Any, usage: Usage) -> Progress:
@@ -212,7 +219,8 @@ def _gone(job: Any, pod: Any) -> str:
     taken = _condition(pod, "DisruptionTarget")
     if taken:
         return f"the pod was taken away: {taken.reason}"
-    if pod.status.phase == "Failed" and pod.status.reason not in (None, "", "DeadlineExceeded"):
+    # Whom kubelet evicts for want of something on the node is a target of disruption; others exceeded their own limit.
+    if pod.status.phase == "Failed" and pod.status.reason not in (None, "", "DeadlineExceeded", _EVICTED):
         return f"the pod was taken away: {pod.status.reason}"
     return "the node does not answer" if pod.status.phase == "Unknown" else ""
 

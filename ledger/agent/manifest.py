@@ -5,6 +5,7 @@ without privileges and without a token of the cluster's. No shell reads a word o
 """
 
 import base64
+import json
 import re
 
 from kubernetes import client
@@ -21,6 +22,9 @@ KEPT_S = 7 * 86_400
 
 DISK = "16Gi"
 """What a run may write below its folder, as many as a file has under LocalExecutor: the pod that exceeds it ends."""
+
+WORDS_BYTES_MAX = 512 * 2**10
+"""How long command and environment may be together, as they are sent: the cluster keeps no object above 1.5 MiB."""
 
 GPU = "nvidia.com/gpu"
 _NAME = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?")
@@ -121,6 +125,13 @@ def _check(run: Run, image: str) -> None:
         raise InputError(
             "The job wants files back, and from Kubernetes only its log comes back.", "Print what you need."
         )
+    words = [*run.document.command, *(part for pair in _environment(run.document).items() for part in pair)]
+    size = sum(len(json.dumps(_literal(word))) for word in words)
+    if size > WORDS_BYTES_MAX:
+        raise InputError(
+            f"The job's words and variables are {size:,} bytes, and a pod may have {WORDS_BYTES_MAX:,}.",
+            "Put what is long into a file of the document.",
+        )
     for name in run.document.files:
         if ":" in name:
             raise InputError(f"No file can be mounted at {name!r}.", "Give it a name without a colon.")
@@ -138,4 +149,6 @@ def _literal(text: str) -> str:
 def _resources(run: Run) -> client.V1ResourceRequirements:
     wanted = {"cpu": run.cpus, "memory": run.memory_bytes, GPU: run.gpus}
     have = {name: str(count) for name, count in wanted.items() if count}
+    # Its folder, its container's own layer and its log together: what fills the node's disk would be others' end too.
+    have["ephemeral-storage"] = DISK
     return client.V1ResourceRequirements(requests=have, limits=have)

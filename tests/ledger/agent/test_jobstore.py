@@ -1,8 +1,9 @@
 """The store by a folder and by HTTP: signed in as the API wants it, bounded, and silent where it must not speak."""
 
 import json
+import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -183,3 +184,30 @@ def test_a_result_says_all_and_leaves_files_out_where_it_would_be_too_large() ->
     assert len(content) < RESULT_BYTES_MAX
     assert (said["files"], said["readings"]) == ({}, [reading])
     assert "too large" in said["log"]
+
+
+@pytest.mark.parametrize("kind", ["pipe", "folder", "link", "loop"])
+def test_what_a_holder_puts_in_the_place_of_a_document_is_none(tmp_path: Path, kind: str) -> None:
+    # A pipe would be waited for, for ever; a store that does not answer would be the site's fault, and its loss.
+    store, path = FolderJobs(tmp_path), tmp_path / "jobs" / f"0x{keccak(b'doc').hex()}.json"
+    path.parent.mkdir()
+    (tmp_path / "elsewhere").write_bytes(b"doc")
+    acts: dict[str, Callable[[], None]] = {
+        "pipe": lambda: os.mkfifo(path),
+        "folder": path.mkdir,
+        "link": lambda: path.symlink_to(tmp_path / "elsewhere"),
+        "loop": lambda: path.symlink_to(path),
+    }
+    acts[kind]()
+    assert store.document(keccak(b"doc")) is None
+
+
+def test_no_link_leads_a_result_elsewhere(tmp_path: Path) -> None:
+    store, key = FolderJobs(tmp_path), tmp_path / "key"
+    key.write_bytes(b"secret")
+    (tmp_path / "results").mkdir()
+    for name in (f"5.{os.getpid()}.new", "5.json"):
+        (tmp_path / "results" / name).symlink_to(key)
+    store.put_result(5, b"{}")
+    assert store.result(5) == {}
+    assert key.read_bytes() == b"secret"

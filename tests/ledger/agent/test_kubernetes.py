@@ -1,6 +1,7 @@
 """Runs on a server that speaks Kubernetes' API: made once, read as kubelet and controllers write, deleted to stop."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,7 +94,11 @@ def test_an_exit_code_is_the_jobs_own_affair(
 @pytest.mark.parametrize(
     "status",
     [
-        {"phase": "Failed", "reason": "Evicted"},
+        {
+            "phase": "Failed",
+            "reason": "Evicted",
+            "conditions": [{"type": "DisruptionTarget", "status": "True", "reason": "TerminationByKubelet"}],
+        },
         {"phase": "Failed", "reason": "NodeLost", "state": terminated(137)},
         {"phase": "Failed", "state": terminated(137, "ContainerStatusUnknown")},
         {"phase": "Unknown"},
@@ -110,6 +115,33 @@ def test_a_pod_that_is_taken_away_is_lost(
     handle = executor.start(run)
     cluster.pod("run-1", **status)
     assert executor.poll(handle).state is RunState.LOST
+
+
+def test_a_job_that_fills_its_disk_is_not_lost(executor: KubernetesExecutor, cluster: Cluster, run: Run) -> None:
+    # As kubelet says it of a pod that exceeds its own limit: were that a loss, a holder would have its money back, and
+    # the site's margin on top, for 16 GiB of zeros.
+    handle = executor.start(run)
+    message = 'Usage of EmptyDir volume "work" exceeds the limit "16Gi". '
+    cluster.pod("run-1", "Failed", reason="Evicted", message=message, state=terminated(137))
+    cluster.finish("run-1", "Failed", "BackoffLimitExceeded")
+    progress = executor.poll(handle)
+    assert (progress.state, progress.exit_code) == (RunState.FAILED, -9)
+
+
+@pytest.mark.parametrize("reason", ["ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ContainerCreating"])
+def test_an_image_of_the_holders_that_cannot_be_had_is_no_fault_of_the_site(
+    executor: KubernetesExecutor, cluster: Cluster, run: Run, reason: str
+) -> None:
+    bound = [{"type": "PodScheduled", "status": "True"}]
+    theirs = replace(run, run_id="run-2", document=JobDocument(("true",), image="nobody/nothing:none"))
+    for one, state in ((run, RunState.QUEUED), (theirs, RunState.RUNNING)):
+        handle = executor.start(one)
+        assert executor.poll(handle).state is RunState.QUEUED
+        cluster.pod(one.run_id, "Pending", state={"waiting": {"reason": reason}})
+        assert executor.poll(handle).state is RunState.QUEUED, "no node has it"
+        cluster.pod(one.run_id, "Pending", state={"waiting": {"reason": reason}}, conditions=bound)
+        progress = executor.poll(handle)
+        assert (progress.state, progress.text, progress.usage) == (state, reason, Usage())
 
 
 def test_what_ran_until_its_node_was_gone_counts(executor: KubernetesExecutor, cluster: Cluster, run: Run) -> None:

@@ -12,7 +12,7 @@ from kubernetes import client
 
 from ledger.agent.document import JobDocument
 from ledger.agent.executor import Run
-from ledger.agent.manifest import GPU, KEPT_S, files_of, job_of
+from ledger.agent.manifest import DISK, GPU, KEPT_S, files_of, job_of
 from ledger.errors import InputError
 from tests.kubeapi import check
 
@@ -73,7 +73,7 @@ def test_any_run_is_good_by_the_schema_and_gets_what_it_leases(run: Run) -> None
     environment = {one["name"]: expanded(one["value"]) for one in container["env"]}
     assert environment == {"HOME": "/job", **run.document.environment}
     wanted = {"cpu": run.cpus, "memory": run.memory_bytes, GPU: run.gpus}
-    limits = {name: str(count) for name, count in wanted.items() if count}
+    limits = {name: str(count) for name, count in wanted.items() if count} | {"ephemeral-storage": DISK}
     assert container["resources"].get("limits", {}) == container["resources"].get("requests", {}) == limits
     assert container["image"] == (run.document.image or "python:3.13")
     assert job["metadata"]["name"] == files["metadata"]["name"] == run.run_id
@@ -117,6 +117,8 @@ def test_a_script_can_be_run_and_a_plain_file_cannot() -> None:
 @pytest.mark.parametrize(
     ("document", "image", "why"),
     [
+        ({"environment": {"A": "$" * 300_000}}, "x", "words and variables"),
+        ({"command": ("echo", "\x01" * 100_000)}, "x", "words and variables"),
         ({}, "", "no image"),
         ({"results": ("out/*",)}, "debian:12", "files back"),
         ({"files": {"a:b": b""}}, "debian:12", "mounted"),
