@@ -26,6 +26,10 @@ def test_help_says_whole_sentences_under_the_sections(bare_shell: Shell) -> None
     assert shown.index("Look up:") < shown.index("  products ") < shown.index("Buy and use:") < shown.index("  bid ")
 
 
+HEARING = "import os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); os.execv(sys.argv[1], sys.argv[1:])"
+"""A command hears Ctrl-C, also where a shell has these tests in its background."""
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [
@@ -38,7 +42,7 @@ def test_ctrl_c_says_what_it_leaves_behind(tmp_path: Path, words: tuple[str, ...
     """At a node that takes the call and never answers."""
     with socket.create_server(("127.0.0.1", 0)) as node:
         node.settimeout(60)
-        program = [str(Path(sys.executable).with_name("compute-ledger")), "--rpc-url"]
+        program = [sys.executable, "-c", HEARING, str(Path(sys.executable).with_name("compute-ledger")), "--rpc-url"]
         command = [*program, f"http://127.0.0.1:{node.getsockname()[1]}", *words]
         environment = os.environ | {"COMPUTE_LEDGER_DATABASE": f"sqlite:///{tmp_path / 'ledger.db'}"}
         run = subprocess.Popen(command, env=environment, cwd=tmp_path, stderr=subprocess.PIPE, text=True)

@@ -1,6 +1,9 @@
 """What came of orders and leases is noted once it is known, and done here where others are late."""
 
+from collections.abc import Iterator
 from dataclasses import replace
+
+import pytest
 
 from ledger.delivery import Delivery
 from ledger.dispatch.outcomes import Observer
@@ -9,9 +12,17 @@ from ledger.product import Product
 from ledger.store.campaigns import StepKind, StepRow, StepState, create_campaign, draft, keep_plan, steps
 from ledger.store.engine import IN_MEMORY, Store, open_store
 from ledger.units import MILLI_PER_UNIT
-from tests.bazaar import FRANKFURT, TERMS, Bazaar, wide
+from tests.bazaar import FRANKFURT, TERMS, Bazaar, bazaar, wide
 from tests.ledger.dispatch.driving import hours_ahead, settle
 from tests.world import BUYER, PROVIDER, STRANGER
+
+
+@pytest.fixture(scope="module")
+def fair() -> Iterator[Bazaar]:
+    """A market of these tests' own: a site that failed promises less from then on."""
+    with bazaar() as found:
+        found.site(FRANKFURT)
+        yield found
 
 
 def taken(fair: Bazaar, store: Store, *drafts: StepRow) -> list[StepRow]:
