@@ -187,14 +187,19 @@ def test_one_name_is_of_one_path(stage: Stage) -> None:
     assert (other.status_code, other.json()["type"]) == (422, "/problems/KeyReused")
 
 
+def forget(stage: Stage, key_id: str, name: str) -> None:
+    """The answer to a key's request of that name is no longer kept."""
+    of = accounts._requests.c
+    with stage.services.store.write() as connection:
+        connection.execute(delete(accounts._requests).where(of.key_id == key_id, of.key == name))
+
+
 def test_what_was_sent_and_never_answered_is_not_sent_again(stage: Stage) -> None:
     """Whoever was asked first ended between sending it and saying so."""
     made = new_key(stage, cash="100")
     first = stage.post("/orders", bid(stage, tick=320), key=made["key"], Idempotency_Key="twice")
     done(stage, first)
-    of = accounts._requests.c
-    with stage.services.store.write() as connection:
-        connection.execute(delete(accounts._requests).where(of.key_id == made["key_id"], of.key == "twice"))
+    forget(stage, made["key_id"], "twice")
     again = stage.post("/orders", bid(stage, tick=320), key=made["key"], Idempotency_Key="twice")
     assert (again.status_code, again.json()["intent"]) == (202, first.json()["intent"])
     assert "idempotency-replayed" not in again.headers
@@ -206,9 +211,7 @@ def test_a_name_whose_request_is_forgotten_may_name_another(stage: Stage) -> Non
     made = new_key(stage, cash="100")
     first = stage.post("/orders", bid(stage, tick=321), key=made["key"], Idempotency_Key="month")
     done(stage, first)
-    of = accounts._requests.c
-    with stage.services.store.write() as connection:
-        connection.execute(delete(accounts._requests).where(of.key_id == made["key_id"], of.key == "month"))
+    forget(stage, made["key_id"], "month")
     other = stage.post("/orders", bid(stage, tick=322), key=made["key"], Idempotency_Key="month")
     done(stage, other)
     assert other.json()["intent"] != first.json()["intent"]
