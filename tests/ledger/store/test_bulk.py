@@ -82,6 +82,7 @@ def test_write_many_copies_very_many_into_postgresql(postgres_url: Secret) -> No
     for table in TABLES:
         with store.write() as connection:
             write_many(connection, table, rows_of(table, 0, count - 2), over=False)
+            write_many(connection, table, rows_of(table, 2, count), over=True)
             write_many(connection, table, rows_of(table, 5, count), over=True)
         assert by_key(table, found(store, table)) == by_key(table, rows_of(table, 5, count)), table.name
         with pytest.raises(StoreUnavailable), store.write() as connection:
